@@ -1,0 +1,93 @@
+import type { OpName } from "./definitions.ts";
+import type { Extents } from "./dim.ts";
+import type { StorageType } from "./dtype.ts";
+import type { Graph } from "./graph.ts";
+
+/** A checkpoint tensor as a backend takes it: rows of `shape[last]` elements, read in bounded chunks. */
+export interface WeightSource {
+  readonly name: string;
+  readonly type: StorageType;
+  /** Outermost axis first. */
+  readonly shape: readonly number[];
+  /** Bytes of rows [begin, end), rows being all axes but the last. */
+  readRows(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** How a backend is to compute with a weight. */
+export type Precision =
+  /** Activations stay float32; weights are decoded to float32 in the kernel. */
+  | "float"
+  /** Activations are quantised to 8 bit per block, products summed in int32. */
+  | "integer";
+
+/** A weight kept by a backend in a form of its own. */
+export interface ResidentWeight extends Disposable {
+  readonly name: string;
+  readonly residentBytes: number;
+}
+
+/** A cache or recurrent state kept by a backend between replays; executables recorded apart may share it. */
+export interface ResidentState extends Disposable {
+  readonly name: string;
+  readonly residentBytes: number;
+  /** Sets every element to zero. */
+  clear(): void;
+  /** A copy of its bytes, for snapshots of recurrent state. */
+  save(): Uint8Array<ArrayBuffer>;
+  /** Puts a saved copy back. Throws BindingError when the size differs. */
+  restore(saved: Uint8Array): void;
+}
+
+export interface LowerOptions {
+  /** Weights by the names the graph gives them. */
+  readonly weights: Readonly<Record<string, ResidentWeight>>;
+  readonly states?: Readonly<Record<string, ResidentState>>;
+  /** Taps to keep; the rest cost nothing. */
+  readonly taps?: readonly string[];
+  /** Named in error messages and statistics: "vision", "prefill 512". */
+  readonly label?: string;
+}
+
+/** Data of one input: exactly the elements in use, row-major. */
+export type InputData = Float32Array | Int32Array;
+
+export interface RunBindings {
+  readonly extents?: Extents;
+  readonly inputs?: Readonly<Record<string, InputData>>;
+}
+
+/** Copies of outputs and kept taps, exactly the elements in use. */
+export type RunResult = Readonly<Record<string, Float32Array | Int32Array>>;
+
+/** A graph made ready by a backend: bound to resident weights and states, replayed as often as needed. */
+export interface Executable extends Disposable {
+  readonly label: string;
+  /** Memory that this executable needs besides weights and states. */
+  readonly workspaceBytes: number;
+  run(bindings: RunBindings): Promise<RunResult>;
+}
+
+/** What a backend can do, before anything is made. */
+export interface BackendInfo {
+  readonly name: string;
+  /** "relaxed SIMD, 2 threads", for people. */
+  readonly description: string;
+  readonly threadCount: number;
+  /** Ops it has no kernel for, with the reason. */
+  readonly unsupported: Readonly<Partial<Record<OpName, string>>>;
+}
+
+/** Turns graphs into executables. The only implementer of numerics besides the oracle. */
+export interface Backend extends Disposable {
+  readonly info: BackendInfo;
+  /** Bytes allocated now: weights, states, workspaces. */
+  readonly residentBytes: number;
+  /** Reads a weight in bounded chunks into the backend's own layout. Throws where no kernel takes its type. */
+  upload(
+    source: WeightSource,
+    options: { readonly precision: Precision; readonly signal?: AbortSignal },
+  ): Promise<ResidentWeight>;
+  /** Allocates a zeroed state shaped as the graph's state of that name. */
+  createState(graph: Graph, name: string): ResidentState;
+  lower(graph: Graph, options: LowerOptions): Executable;
+}
