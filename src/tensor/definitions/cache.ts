@@ -45,7 +45,7 @@ export const attentionCached: OpDefinition = {
   equation: "y[h, t] = Σₚ softmax(scale · q[h, t]·K[slot(p), g])ₚ V[slot(p), g] over p < length[t]",
   effect: "state",
   infer: (call) => {
-    const [q, keys, values, table, rows] = call.inputs;
+    const [q, keys, values, , rows] = call.inputs;
     needDType(call, 0, "q", "f32");
     needRank(call, 0, "q", 3);
     needRank(call, 1, "keys", 3);
