@@ -1,7 +1,7 @@
 import { tokenId } from "../base/brand.ts";
 import { BpeModel } from "./bpe-model.ts";
 import { BpeTokenizer } from "./bpe-tokenizer.ts";
-import { ByteAlphabet, byteAlphabet } from "./byte-alphabet.ts";
+import { byteAlphabet } from "./byte-alphabet.ts";
 import { TokenizerUnsupportedError } from "./errors.ts";
 import { JsonReader } from "./json-reader.ts";
 import { PairTable } from "./pair-table.ts";
@@ -10,6 +10,7 @@ import { MAX_MERGE_COUNT, MAX_TOKEN_ID } from "./token-limits.ts";
 import { idsByString, TokenTable } from "./token-table.ts";
 import type { AddedToken, Tokenizer } from "./tokenizer.ts";
 import { readDecoder, readNormalizer, readPostProcessor, readPreTokenizer } from "./tokenizer-json-parts.ts";
+import { wordsOfTokens } from "./whole-words.ts";
 
 /**
  * Builds a tokenizer from a parsed Hugging Face `tokenizer.json` and, where there is one, `tokenizer_config.json`.
@@ -115,21 +116,6 @@ function readModel(
   const ignoresMerges = model.at("ignore_merges").boolean(false);
   const wholeWords = ignoresMerges && isByteLevel ? wordsOfTokens(ids) : ignoresMerges ? ids : undefined;
   return new BpeModel({ symbolise, pairs: readMerges(model.at("merges"), ids), wholeWords, temporary: undefined });
-}
-
-/** Tokens that are whole UTF-8 text, by that text. */
-export function wordsOfTokens(ids: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
-  const alphabet = new ByteAlphabet();
-  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  const words = new Map<string, number>();
-  for (const [token, id] of ids) {
-    try {
-      words.set(utf8.decode(alphabet.toBytes(token)), id);
-    } catch {
-      // a token that is part of a character can never equal a word
-    }
-  }
-  return words;
 }
 
 function readMerges(merges: JsonReader, ids: ReadonlyMap<string, number>): PairTable {
