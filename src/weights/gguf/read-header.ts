@@ -2,7 +2,7 @@ import type { ByteSource } from "../../io/byte-source.ts";
 import { CheckpointFormatError, CheckpointUnsupportedError } from "../errors.ts";
 import { checkPlaces, type TensorPlace } from "../tensor-place.ts";
 import { HeaderCursor } from "./header-cursor.ts";
-import { readString, readValue } from "./read-value.ts";
+import { readName, readValue } from "./read-value.ts";
 import { readTensorInfo } from "./tensor-info.ts";
 import type { GgufValue } from "./value.ts";
 
@@ -35,7 +35,7 @@ export async function readGgufHeader(source: ByteSource, signal?: AbortSignal): 
 
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < pairCount; i++) {
-    const key = await readString(cursor, "a metadata key");
+    const key = await readName(cursor, "a metadata key");
     if (metadata.has(key)) throw cursor.error(`metadata key ${key} occurs twice`);
     metadata.set(key, await readValue(cursor, key));
   }

@@ -7,18 +7,20 @@ import { type GgufArray, type GgufValue, type GgufValueType, VALUE_BYTES, VALUE_
 const MAX_ARRAY_DEPTH = 4;
 /** A string of a header longer than this is refused; the longest published one, a chat template, has 20 kB. */
 const MAX_STRING_BYTES = 1 << 24;
+/** Longest key or tensor name: ggml's limit for keys. */
+const MAX_NAME_BYTES = 65_535;
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** A u64 length and that many bytes of UTF-8. */
-export async function readString(cursor: HeaderCursor, what: string): Promise<string> {
-  return decoder.decode(await readStringBytes(cursor, what));
+/** A key or a tensor's name: a u64 length and that many bytes of UTF-8. */
+export async function readName(cursor: HeaderCursor, what: string): Promise<string> {
+  return decoder.decode(await readStringBytes(cursor, what, MAX_NAME_BYTES));
 }
 
-async function readStringBytes(cursor: HeaderCursor, what: string): Promise<Uint8Array> {
+async function readStringBytes(cursor: HeaderCursor, what: string, maxBytes = MAX_STRING_BYTES): Promise<Uint8Array> {
   if (cursor.buffered < 8) await cursor.need(8);
   const length = cursor.checkClaim(cursor.u64(), 1, what);
-  if (length > MAX_STRING_BYTES) throw cursor.error(`${what} claims ${length} bytes`);
+  if (length > maxBytes) throw cursor.error(`${what} claims ${length} bytes, at most ${maxBytes} are read`);
   if (cursor.buffered < length) await cursor.need(length);
   return cursor.bytes(length);
 }
@@ -28,7 +30,7 @@ export async function readValue(cursor: HeaderCursor, key: string): Promise<Gguf
   const type = await readType(cursor, key);
   switch (type) {
     case "string":
-      return { type, value: await readString(cursor, key) };
+      return { type, value: decoder.decode(await readStringBytes(cursor, key)) };
     case "array":
       return { type, array: await readArray(cursor, key, 1) };
     default:

@@ -1,14 +1,14 @@
 import { type BlockFormat, blockFormatOfCode, byteLengthOf } from "../quant/formats.ts";
 import type { TensorPlace } from "../tensor-place.ts";
 import type { HeaderCursor } from "./header-cursor.ts";
-import { readString } from "./read-value.ts";
+import { readName } from "./read-value.ts";
 
 /** ggml's GGML_MAX_DIMS. */
 const MAX_DIMENSIONS = 4;
 
 /** One entry of the tensor directory; its offset still counts from the start of the data section. */
 export async function readTensorInfo(cursor: HeaderCursor, sourceName: string): Promise<TensorPlace> {
-  const name = await readString(cursor, "a tensor's name");
+  const name = await readName(cursor, "a tensor's name");
   await cursor.need(4);
   const dimensionCount = cursor.u32();
   if (dimensionCount === 0 || dimensionCount > MAX_DIMENSIONS) {
