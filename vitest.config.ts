@@ -1,15 +1,45 @@
-import { defineConfig } from "vitest/config";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { CHROMIUM_ARGUMENTS, findChromium, ISOLATION_HEADERS } from "./test/browser/harness/chromium.ts";
+
+function nodeProject(name: string, include: string[], testTimeout: number): TestProjectInlineConfiguration {
+  return { test: { name, include, environment: "node", testTimeout } };
+}
+
+function browserProjects(): TestProjectInlineConfiguration[] {
+  const chromium = findChromium();
+  if ("missing" in chromium) return [];
+  return [
+    {
+      server: { headers: ISOLATION_HEADERS },
+      test: {
+        name: "browser",
+        include: ["test/browser/**/*.test.ts"],
+        testTimeout: 60_000,
+        browser: {
+          enabled: true,
+          headless: true,
+          screenshotFailures: false,
+          provider: playwright({ launchOptions: { executablePath: chromium.path, args: CHROMIUM_ARGUMENTS } }),
+          instances: [{ browser: "chromium" }],
+        },
+      },
+    },
+  ];
+}
 
 export default defineConfig({
   test: {
     projects: [
-      {
-        test: {
-          name: "unit",
-          include: ["src/**/*.test.ts", "lint/**/*.test.ts", "scripts/**/*.test.ts"],
-          environment: "node",
-        },
-      },
+      nodeProject(
+        "unit",
+        ["src/**/*.test.ts", "lint/**/*.test.ts", "scripts/**/*.test.ts", "bench/**/*.test.ts"],
+        20_000,
+      ),
+      nodeProject("parity", ["test/parity/**/*.test.ts"], 60_000),
+      nodeProject("golden", ["test/golden/**/*.test.ts"], 120_000),
+      nodeProject("e2e", ["test/e2e/**/*.test.ts"], 120_000),
+      ...browserProjects(),
     ],
   },
 });

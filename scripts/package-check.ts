@@ -1,0 +1,87 @@
+/** Holds the package that would be published against its limits and the tools that judge its types. */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { NONE, type Tally } from "./tally.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const PACKED_LIMIT_BYTES = 20_000_000;
+const CODE_LIMIT_BYTES = 1_000_000;
+
+/** One problem of the package, in words, or undefined where it holds. */
+type Problem = string | undefined;
+
+interface Packed {
+  readonly filename: string;
+  readonly size: number;
+  readonly files: readonly { readonly path: string; readonly size: number }[];
+}
+
+export function sizeProblems(packed: Packed): readonly string[] {
+  const codeBytes = packed.files
+    .filter(({ path }) => /\.m?js$/.test(path))
+    .reduce((bytes, { size }) => bytes + size, 0);
+  const strays = packed.files.filter(({ path }) => /\.test\.|tsbuildinfo|\.map$/.test(path)).map(({ path }) => path);
+  return [
+    packed.size > PACKED_LIMIT_BYTES
+      ? `the packed size is ${packed.size} bytes, limit ${PACKED_LIMIT_BYTES}`
+      : undefined,
+    codeBytes > CODE_LIMIT_BYTES ? `the code is ${codeBytes} bytes, limit ${CODE_LIMIT_BYTES}` : undefined,
+    strays.length > 0 ? `files that do not belong in the package: ${strays.join(", ")}` : undefined,
+  ].filter((problem) => problem !== undefined);
+}
+
+/** Names the exported files that the build did not make. */
+export function missingExports(exported: unknown, exists: (path: string) => boolean): readonly string[] {
+  if (typeof exported === "string") return exists(exported) ? [] : [exported];
+  if (typeof exported !== "object" || exported === null) return [];
+  return Object.values(exported).flatMap((value) => missingExports(value, exists));
+}
+
+function pack(): Packed {
+  const { stdout, stderr, status } = spawnSync(
+    "npm",
+    ["pack", "--json", "--pack-destination", tmpdir(), "--loglevel=error"],
+    {
+      cwd: ROOT,
+      encoding: "utf8",
+      shell: process.platform === "win32",
+    },
+  );
+  if (status !== 0) throw new Error(`npm pack failed: ${stderr}`);
+  const parsed: unknown = JSON.parse(stdout);
+  // npm prints a list up to version 11 and an object keyed by name from then on
+  const [packed] = Object.values(parsed as Record<string, Packed>);
+  if (packed === undefined) throw new Error("npm pack listed no package.");
+  return packed;
+}
+
+function tool(script: string, ...args: string[]): Problem {
+  const { status } = spawnSync(process.execPath, [join(ROOT, "node_modules", script), ...args], {
+    cwd: ROOT,
+    stdio: "inherit",
+  });
+  return status === 0 ? undefined : `${script} ${args.join(" ")} found problems`;
+}
+
+/** Needs a finished build. Each of the five questions counts as one check. */
+export function checkPackage(): Tally {
+  const manifest: { exports?: unknown; bin?: unknown } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const missing = missingExports([manifest.exports, manifest.bin], (path) => existsSync(join(ROOT, path)));
+  if (missing.length > 0) {
+    console.log(`Not built yet, so the package is not judged: ${missing.join(", ")}.`);
+    return { ...NONE, skipped: 1 };
+  }
+  const packed = pack();
+  const tarball = join(tmpdir(), packed.filename);
+  const problems = [
+    ...sizeProblems(packed),
+    tool("publint/src/cli.js", "run", tarball, "--strict"),
+    tool("@arethetypeswrong/cli/dist/index.js", tarball, "--profile", "esm-only"),
+  ].filter((problem) => problem !== undefined);
+  rmSync(tarball);
+  console.log(`The package has ${packed.files.length} files and ${packed.size} bytes packed.`);
+  for (const problem of problems) console.error(`The package does not hold: ${problem}.`);
+  return { ...NONE, passed: problems.length === 0 ? 1 : 0, failed: problems.length };
+}
