@@ -90,6 +90,10 @@ def render(tokenizer, spec, images, question):
                                          add_generation_prompt=True, **spec.get("template_options", {}))
 
 
+def expand_batch(processor, images, prompt):
+    return processor.expand(processor.image_processor.preprocess([images]), [prompt])
+
+
 def views_of(processor, image):
     """Every view as a PIL picture, in the order of the pixels, and the grid."""
     grid = processor.image_processor.slice_image(image, processor.image_processor.max_slice_nums)[2]
@@ -129,6 +133,11 @@ def hook(assembly, capture):
 VISION_STAGES = ("embeddings", "block", "post_norm")
 
 
+def of_view(values, view):
+    """One view of a stage: row `view` of the padded batch, or the view's own call when views ran one by one."""
+    return values[0][view] if len(values) == 1 else values[view][0]
+
+
 def tap_views(taps, case, captured, inputs, patch_counts):
     """Per view: official patches, positions, then the unpadded rows of each vision stage and the resampler output."""
     for view, count in enumerate(patch_counts):
@@ -136,21 +145,22 @@ def tap_views(taps, case, captured, inputs, patch_counts):
         patches = strip.reshape(3, 14, count, 14).permute(2, 0, 1, 3).reshape(count, 588)
         name = f"{case}.view{view}"
         taps.rows(f"{name}.patches", patches, 4, np.float32)
-        taps.whole(f"{name}.position_ids", captured["position_ids"][0][view][:count], np.int32)
+        taps.whole(f"{name}.position_ids", of_view(captured["position_ids"], view)[:count], np.int32)
         for stage, values in captured.items():
             if stage.startswith(VISION_STAGES):
-                taps.rows(f"{name}.{stage}", values[0][view][:count])
-        taps.rows(f"{name}.resampler", captured["resampler"][0][view])
+                taps.rows(f"{name}.{stage}", of_view(values, view)[:count])
+        taps.rows(f"{name}.resampler", of_view(captured["resampler"], view))
 
 
-def tap_language(taps, case, captured, embeds, result):
+def tap_language(taps, case, captured, embeds, result, keep_teacher):
     taps.rows(f"{case}.spliced", embeds[0], 16)
     for stage, values in captured.items():
         if stage.startswith(("decoder", "final_norm")):
             taps.rows(f"{case}.{stage}", values[0][0])
     tokens, margins, logits, _ = result
     taps.whole(f"{case}.logits_last", logits[0], np.float64)
-    taps.whole(f"{case}.teacher_logits", logits, np.float32)
+    if keep_teacher:
+        taps.whole(f"{case}.teacher_logits", logits, np.float32)
     taps.whole(f"{case}.greedy_tokens", tokens, np.int32)
     taps.whole(f"{case}.greedy_margins", margins, np.float64)
 
@@ -161,13 +171,40 @@ def agreement(value, other):
     return float(difference / value.square().sum())
 
 
+def position_grids(assembly, grids):
+    """2-D grids, or in 2.5 one row: as long as the batch's longest view, or as the view itself."""
+    if assembly.spec.get("position_rule") != "strip":
+        return grids
+    lengths = [h * w for h, w in grids]
+    return [(1, max(lengths) if assembly.config.batch_vision_input else length) for length in lengths]
+
+
+def floor_buckets(count):
+    return [70 * k // count for k in range(count)]
+
+
+def chunked_buckets(count):
+    """torch.arange and torch.bucketize on a CPU, in numpy: chunks of eight start at a rounded multiple of the step."""
+    step = float(np.float32(1) / np.float32(count))
+    boundaries = np.array([k / 70 for k in range(1, 70)], dtype=np.float32)
+    values = []
+    for start in range(0, count, 8):
+        if start + 8 <= count:
+            base = float(np.float32(step * start))
+            values += [np.float32(base + lane * step) for lane in range(8)]
+        else:
+            values += [np.float32(step * k) for k in range(start, count)]
+    return np.searchsorted(boundaries, np.array(values, dtype=np.float32), side="right").tolist()
+
+
 def position_check(position_ids, grids):
-    """The released bucketise against floor(70·i/n) of each axis."""
-    for ids, (rows, columns) in zip(position_ids, grids):
-        want = [70 * (70 * r // rows) + 70 * c // columns for r in range(rows) for c in range(columns)]
-        if ids[:rows * columns].tolist() != want:
-            return False
-    return True
+    """Which closed forms give the released ids: floor(70·i/n) of each axis, or the float32 chunks."""
+    report = {}
+    for name, buckets in (("positionsAreFloor70", floor_buckets), ("positionsAreFloat32Chunks", chunked_buckets)):
+        report[name] = all(
+            ids.tolist() == [70 * r + c for r in buckets(rows) for c in buckets(columns)][:len(ids)]
+            for ids, (rows, columns) in zip(position_ids, grids))
+    return report
 
 
 def cross_checks(assembly, spec, embeds, result):
@@ -204,14 +241,14 @@ def float32_check(assembly, inputs, logits):
     return agreement(logits, row)
 
 
-def run_case(assembly, processor, spec, taps, case, images, question, full=True):
+def run_case(assembly, processor, spec, taps, case, images, question, full):
     prompt = render(processor.tokenizer, spec, images, question)
     plans, views = [], []
     for image in images:
         cut, grid = views_of(processor, image)
         views += cut
         plans.append({"source": list(image.size), "grid": grid, "views": [pixel_hash(v) for v in cut]})
-    inputs = processor.expand(processor.image_processor.preprocess([images]), [prompt])
+    inputs = spec.get("expand", expand_batch)(processor, images, prompt)
     inputs = {key: inputs[key] for key in ("input_ids", "image_bound", "pixel_values", "tgt_sizes")}
     inputs["pixel_values"] = [[torch.as_tensor(p) for p in inputs["pixel_values"][0]]]
     inputs["tgt_sizes"] = [torch.as_tensor(np.asarray(inputs["tgt_sizes"][0]))]
@@ -228,8 +265,8 @@ def run_case(assembly, processor, spec, taps, case, images, question, full=True)
         result = greedy(assembly, embeds, spec)
         checks = cross_checks(assembly, spec, embeds, result)
         checks["logitsMovedByBlankViews"] = blank_check(assembly, embeds, inputs["image_bound"][0], result[2][0])
-    if "position_ids" in captured:
-        checks["positionsAreFloor70"] = position_check(captured["position_ids"][0], grids)
+    seen = [of_view(captured["position_ids"], view) for view in range(len(counts))]
+    checks.update(position_check(seen, position_grids(assembly, grids)))
     tap_case(taps, case, captured, inputs, counts, embeds, result, full)
     tokens, margins = result[0], result[1]
     return {
@@ -246,7 +283,7 @@ def tap_case(taps, case, captured, inputs, counts, embeds, result, full):
     taps.whole(f"{case}.image_bounds", inputs["image_bound"][0], np.int32)
     if full:
         tap_views(taps, case, captured, inputs, counts)
-    tap_language(taps, case, captured, embeds, result)
+    tap_language(taps, case, captured, embeds, result, full)
 
 
 def checkpoint(tensors, dtype, folder, extra=None):
@@ -275,10 +312,13 @@ def build(spec, cases):
     taps, reports = Taps(), {}
     for name, size, seed in spec["pictures"]:
         tiny.picture(*size, seed).save(folder / name, optimize=True)
-    for case, names, question, full in cases:
+    for case, names, question, full, *change in cases:
+        for key, value in (change[0] if change else {}).items():
+            setattr(assembly.config, key, value)
         images = [PIL.Image.open(folder / name).convert("RGB") for name in names]
         report, inputs, result = run_case(assembly, processor, spec, taps, case, images, question, full)
         report["files"] = names
+        report["configChange"] = change[0] if change else {}
         if spec.get("float32_check", True):
             report["checks"]["releasedFloat32LogitsNmse"] = float32_check(assembly, inputs, result[2][0])
             with wide(*assembly.wide_modules, constructing=True):
@@ -286,6 +326,7 @@ def build(spec, cases):
         reports[case] = report
         print(case, report["promptTokens"], "margin", report["smallestMargin"], "distinct", report["distinctTokens"],
               report["checks"])
+    agreements = spec["agreements"](assembly) if "agreements" in spec else {}
     checkpoint(tensors, spec["dtype"], folder, spec.get("extra_tensors"))
     tiny.write_json(folder / "config.json", spec["config_json"])
     tiny.write_json(folder / "preprocessor_config.json", spec["preprocessor_json"])
@@ -297,5 +338,5 @@ def build(spec, cases):
                 "arithmetic": "float64 (float32 upcasts widened; see reference/ladder/float64.py)",
                 "weights": "rounded so that float16 and bfloat16 both hold them exactly",
                 "stops": "ignored while generating", "sources": hashes, "chatTemplate": spec["tokenizer_config"]["chat_template"],
-                "notes": spec.get("notes", []), "cases": reports, "stages": taps.stages}
+                "notes": spec.get("notes", []), "agreement": agreements, "cases": reports, "stages": taps.stages}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")

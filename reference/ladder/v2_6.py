@@ -66,8 +66,10 @@ def spec():
         "tokenizer_config": qwen.tokenizer_config(
             TOKENIZER, qwen.QWEN2_TEMPLATE, bos_token="<|im_start|>", eos_token="<|im_end|>", pad_token="<|endoftext|>",
             unk_token="<unk>", errors="replace", tokenizer_class="MiniCPMVTokenizerFast"),
-        "pictures": [("landscape.png", (640, 480), 1), ("small.png", (100, 80), 2)],
-        "notes": ["The last four of the 20 added tokens have placeholder names: the published file was not read."],
+        "pictures": [("landscape.png", (640, 480), 1), ("small.png", (100, 80), 2), ("ties.png", (164, 100), 3)],
+        "notes": ["The last four of the 20 added tokens have placeholder names: the published file was not read.",
+                  "ties: a 25-row grid, where released positions are not floor(70*i/n): i/n falls on a boundary and the "
+                  "released float32 step (1/n) rounds below it. reference/ladder/navit.py, chunked_buckets, gives them."],
     }
 
 
@@ -75,4 +77,5 @@ if __name__ == "__main__":
     navit.build(spec(), [
         ("landscape", ["landscape.png"], "What is in this image?", True),
         ("small", ["small.png"], "Read this.", True),
+        ("ties", ["ties.png"], "Read this.", True),
         ("pair", ["landscape.png", "small.png"], "What is the same?", False)])
