@@ -18,7 +18,7 @@ export function resizeTorchBicubic(image: RgbImage, size: Size): RgbImage {
     const taps = bicubicTaps(image.height, size.height);
     current = resizeRows(current, size.height, fixedTaps(taps, precisionBits(taps)));
   }
-  return current === image ? { ...image, data: image.data.slice() } : current;
+  return current;
 }
 
 // the most bits, up to 22, at which the largest weight still fits a signed 16-bit integer

@@ -1,0 +1,94 @@
+"""Writes test/golden/image/slices.json: slice plans of 100,000 sizes by the released image processors.
+
+    pip install transformers torch torchvision pillow numpy
+    python reference/image/write_slice_golden.py PATH/TO/image_processing_minicpmv.py
+
+The file is the remote code published with MiniCPM-V 2.x (its sha256 is recorded). It is run, never copied. For V-4.6
+the image processor of transformers is run. Plans are hashed in runs of 1000 lines.
+"""
+
+import hashlib
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import transformers
+from transformers.models.minicpmv4_6.image_processing_minicpmv4_6 import MiniCPMV4_6ImageProcessor
+
+from common import mix, sha, write
+
+COUNT, RUN = 100_000, 1000
+RANGES = (500, 2000, 6000, 1400)
+
+
+class FakeImage:
+    """Answers what slice_image asks of a picture, without pixels."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def copy(self):
+        return self
+
+    def resize(self, size, resample=None):
+        return FakeImage(tuple(size))
+
+    def crop(self, box):
+        return FakeImage((box[2] - box[0], box[3] - box[1]))
+
+
+def load_released(path: str):
+    spec = importlib.util.spec_from_file_location("released", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.MiniCPMVImageProcessor()
+
+
+def size_of(index: int, pair) -> tuple[int, int]:
+    limit = RANGES[index % 4]
+    return 1 + int(pair[0]) % limit, 1 + int(pair[1]) % limit
+
+
+def released_plan(processor, width: int, height: int, most: int) -> list[int]:
+    overview, slices, grid = processor.slice_image(FakeImage((width, height)), max_slice_nums=most)
+    if grid is None or not slices:
+        return [0, 0, *overview.size, 0, 0]
+    assert len(slices) == grid[1] and len(slices[0]) == grid[0]
+    return [*grid, *overview.size, *slices[0][0].size]
+
+
+def new_plan(processor, width: int, height: int, most: int) -> list[int]:
+    grid = processor.get_sliced_grid((height, width), most, 448)
+    high, wide = processor.find_best_resize((height, width), 448, 14, allow_upscale=grid is None)
+    if grid is None:
+        return [0, 0, wide, high, 0, 0]
+    refined_high, refined_wide = processor.get_refine_size((height, width), grid, 448, 14, allow_upscale=True)
+    return [grid[1], grid[0], wide, high, refined_wide // grid[1], refined_high // grid[0]]
+
+
+def main() -> None:
+    released, current = load_released(sys.argv[1]), MiniCPMV4_6ImageProcessor()
+    values = mix(np.arange(COUNT * 2), 99).reshape(COUNT, 2)
+    runs = []
+    for granule, plan, processor in ((14, released_plan, released), (56, new_plan, current)):
+        for most in (9, 36):
+            hashes = []
+            for start in range(0, COUNT, RUN):
+                lines = []
+                for index in range(start, start + RUN):
+                    size = size_of(index, values[index])
+                    lines.append(",".join(map(str, [*size, *plan(processor, *size, most)])))
+                hashes.append(sha("\n".join(lines).encode()))
+            runs.append({"granule": granule, "maxSlices": most, "hashes": hashes})
+    write("slices.json", {
+        "versions": {
+            "transformers": transformers.__version__,
+            "released": "HwwwwwwwH/MiniCPM-V-2 image_processing_minicpmv.py",
+            "releasedSha256": hashlib.sha256(Path(sys.argv[1]).read_bytes()).hexdigest(),
+        },
+        "runs": runs,
+    })
+
+
+main()
