@@ -127,6 +127,12 @@ export interface Ops {
     x: Tensor<[...L, W]>,
     parts: readonly [DimOf<A>, DimOf<B>, DimOf<C>],
   ): readonly [Tensor<[...L, A]>, Tensor<[...L, B]>, Tensor<[...L, C]>];
+  /** Joins two tensors side by side along their last axes. */
+  joinColumns<L extends Axes, A extends Axis, B extends Axis, W extends Axis>(
+    a: Tensor<[...L, A]>,
+    b: Tensor<[...L, B]>,
+    width: DimOf<W>,
+  ): Tensor<[...L, W]>;
   rotary<Head extends Axis, N extends Axis, C extends Axis>(
     x: Tensor<[Head, N, C]>,
     positions: Tensor<[NoInfer<N>]>,

@@ -176,6 +176,7 @@ function makeOps(building: Building, emit: Emit): Ops {
       const [a, b, c] = emit("splitColumns", [x], {}, parts);
       return [typed(a), typed(b), typed(c)];
     },
+    joinColumns: (a, b, width) => one("concatColumns", [a, b], {}, [width]),
     rotary: (x, positions, { inverseFrequencies, pairing }) =>
       one("rotary", [x, positions], { inverseFrequencies, pairing, isInverse: false }),
     attention: (q, k, v, { spans, scale }) => one("attention", [q, k, v, spans], { scale }),

@@ -20,19 +20,19 @@ export interface Tensor<A extends Axes> extends AnyTensor {
 
 /** Affine map y = x Wᵀ + b. The weight may be stored quantised; only the backend knows. */
 export interface Linear<In extends Axis, Out extends Axis> {
-  readonly weight: Tensor<readonly [Out, In]>;
-  readonly bias?: Tensor<readonly [Out]>;
+  readonly weight: Tensor<[Out, In]>;
+  readonly bias?: Tensor<[Out]>;
 }
 
 /** Map y = x W, as checkpoints store the resampler's `proj`. A kind of its own, so that the two cannot be mixed up. */
 export interface TransposedLinear<In extends Axis, Out extends Axis> {
-  readonly transposedWeight: Tensor<readonly [In, Out]>;
+  readonly transposedWeight: Tensor<[In, Out]>;
 }
 
 /** Scale and shift of a layer norm over axis `A`. */
 export interface Norm<A extends Axis> {
-  readonly weight: Tensor<readonly [A]>;
-  readonly bias: Tensor<readonly [A]>;
+  readonly weight: Tensor<[A]>;
+  readonly bias: Tensor<[A]>;
 }
 
 /** Updated cache or recurrent state beside what was computed with it. */

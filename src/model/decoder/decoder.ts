@@ -1,0 +1,127 @@
+import { gatedMlp } from "../../nn/gated-mlp.ts";
+import type { CacheType, Past } from "../../nn/kv-cache.ts";
+import { linearWeights } from "../../nn/weights.ts";
+import { type DimOf, dim } from "../../tensor/dim.ts";
+import type { Graph } from "../../tensor/graph.ts";
+import type { Ops } from "../../tensor/ops.ts";
+import { record } from "../../tensor/recorder.ts";
+import type { Tensor } from "../../tensor/tensor.ts";
+import type { DecoderConfig } from "../config.ts";
+import { attentionLayer, type DecoderStep } from "./attention-layer.ts";
+import { deltaNetLayer } from "./delta-net-layer.ts";
+
+/** Capacities of a decoder graph: how many rows a step may bring, and how large its cache is. */
+export interface DecoderCapacity {
+  /** Text rows of one step. */
+  readonly tokens: number;
+  /** Rows whose logits are wanted. */
+  readonly selected: number;
+  readonly sequences: number;
+  /** Pages of one sequence at most. */
+  readonly pagesPerSequence: number;
+  readonly pageSize: number;
+  /** Slots of the whole cache. */
+  readonly slotCount: number;
+  readonly cacheType: CacheType;
+}
+
+/**
+ * Prefill and decode alike: embeds `ids`, lays visual rows over their placeholders, runs every layer over the paged
+ * cache, and gives `logits` [selected, V]. Extents: tokens, visual (at most tokens), selected.
+ */
+export function decoderGraph(config: DecoderConfig, capacity: DecoderCapacity): Graph {
+  return record((ops) => {
+    const T = dim("T", capacity.tokens, "tokens");
+    const D = dim("D", config.width);
+    const past: Past = {
+      kind: "cache",
+      place: {
+        slots: ops.input<["T"]>("slots", "i32", T),
+        rows: ops.input<["T", "Y"]>("rows", "i32", T, dim("Y", 2)),
+        table: ops.input<["B", "S"]>("table", "i32", dim("B", capacity.sequences), dim("S", capacity.pagesPerSequence)),
+        pageSize: capacity.pageSize,
+        slotCount: capacity.slotCount,
+        type: capacity.cacheType,
+      },
+    };
+    const x = embedInputs(ops, config, { T, D });
+    const hidden = decoderLayers(ops, config, { x, T, D, past, sequences: capacity.sequences });
+    const select = ops.input<["S"]>("select", "i32", dim("S", capacity.selected, "selected"));
+    ops.output("logits", logits(ops, config, ops.gatherRows(hidden, select)));
+  });
+}
+
+/** Inputs of the decoder's first layer. */
+export interface DecoderRows {
+  readonly T: DimOf<"T">;
+  readonly D: DimOf<"D">;
+}
+
+/** Text embeddings with visual rows spliced over their placeholders (spec: splicing, all versions). */
+export function embedInputs(ops: Ops, config: DecoderConfig, { T, D }: DecoderRows): Tensor<["T", "D"]> {
+  const table = ops.weight<["V", "D"]>(EMBEDDING, dim("V", config.vocabularySize), D);
+  const text = ops.gatherRows(table, ops.input<["T"]>("ids", "i32", T));
+  // MiniCPM scales text alone; visual rows are written as they are
+  const scaled = config.embeddingScale === 1 ? text : ops.scale(text, config.embeddingScale);
+  const R = dim("R", T.capacity, "visual");
+  const rows = ops.input<["R", "D"]>("visual", "f32", R, D);
+  return ops.tap("decoder.embeddings", ops.spliceRows(scaled, rows, ops.input<["R"]>("visualAt", "i32", R)));
+}
+
+interface DecoderBody extends DecoderRows {
+  readonly x: Tensor<["T", "D"]>;
+  readonly past: Past;
+  readonly sequences: number;
+}
+
+/** x += mixer(RMS(x)); x += mlp(RMS(x)) for each layer, each branch scaled where the family says so. */
+export function decoderLayers(
+  ops: Ops,
+  config: DecoderConfig,
+  { x, T, D, past, sequences }: DecoderBody,
+): Tensor<["T", "D"]> {
+  const F = dim("F", config.feedForward);
+  const step: DecoderStep = {
+    config,
+    D,
+    past,
+    positions: ops.input<["T"]>("positions", "i32", T),
+    sequence: () => ops.input<["T"]>("sequence", "i32", T),
+  };
+  const branch = (y: Tensor<["T", "D"]>) => (config.residualScale === 1 ? y : ops.scale(y, config.residualScale));
+  const norm = (y: Tensor<["T", "D"]>, name: string) =>
+    ops.rmsNorm(y, ops.weight<["D"]>(`${name}.weight`, D), config.eps);
+  let hidden = x;
+  for (let i = 0; i < config.layerCount; i++) {
+    const name = `llm.model.layers.${i}`;
+    const { hybrid } = config;
+    const normed = norm(hidden, `${name}.input_layernorm`);
+    const mixed =
+      hybrid === undefined || (i + 1) % hybrid.fullAttentionInterval === 0
+        ? attentionLayer(ops, i, normed, step)
+        : deltaNetLayer(ops, i, normed, { step, hybrid, sequenceCapacity: sequences });
+    hidden = ops.add(hidden, branch(mixed));
+    const mlp = {
+      gate: linearWeights(ops, `${name}.mlp.gate_proj`, { into: D, out: F, hasBias: false }),
+      up: linearWeights(ops, `${name}.mlp.up_proj`, { into: D, out: F, hasBias: false }),
+      down: linearWeights(ops, `${name}.mlp.down_proj`, { into: F, out: D, hasBias: false }),
+    };
+    const fed = gatedMlp(ops, mlp, norm(hidden, `${name}.post_attention_layernorm`));
+    hidden = ops.tap(`decoder.${i}`, ops.add(hidden, branch(fed)));
+  }
+  return hidden;
+}
+
+/** Final norm and language-model head of the given rows. */
+export function logits<N extends "S" | "T">(ops: Ops, config: DecoderConfig, x: Tensor<[N, "D"]>): Tensor<[N, "V"]> {
+  const D = dim("D", config.width);
+  const V = dim("V", config.vocabularySize);
+  const normed = ops.rmsNorm(x, ops.weight<["D"]>("llm.model.norm.weight", D), config.eps);
+  const scaled = config.logitDivisor === 1 ? normed : ops.scale(normed, 1 / config.logitDivisor);
+  const head = ops.weight<["V", "D"]>(config.isTied ? EMBEDDING : HEAD, V, D);
+  return ops.linear(scaled, { weight: head });
+}
+
+/** Weight names that the loader treats apart. */
+export const EMBEDDING = "llm.model.embed_tokens.weight";
+export const HEAD = "llm.lm_head.weight";

@@ -1,0 +1,14 @@
+import type { Ops } from "../tensor/ops.ts";
+import type { Linear, Tensor } from "../tensor/tensor.ts";
+
+/** Weights of a SwiGLU feed-forward block (arXiv 2002.05202). */
+export interface GatedMlp {
+  readonly gate: Linear<"D", "F">;
+  readonly up: Linear<"D", "F">;
+  readonly down: Linear<"F", "D">;
+}
+
+/** W_down(silu(W_gate x) ⊙ W_up x). */
+export function gatedMlp(ops: Ops, w: GatedMlp, x: Tensor<["T", "D"]>): Tensor<["T", "D"]> {
+  return ops.linear(ops.multiply(ops.silu(ops.linear(x, w.gate)), ops.linear(x, w.up)), w.down);
+}
