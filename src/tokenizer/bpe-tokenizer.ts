@@ -13,6 +13,8 @@ export interface BpeTokenizerParts {
   readonly ids: ReadonlyMap<string, TokenId>;
   readonly addedTokens: readonly AddedToken[];
   readonly normalize: Normalizer | undefined;
+  /** Turns the content of a `normalized` token into what is searched; `normalize` where absent. */
+  readonly normalizeContent?: Normalizer;
   readonly preTokenize: PreTokenizer | undefined;
   readonly model: BpeModel;
   /** What `addSpecial` puts before and after the text. */
@@ -37,7 +39,7 @@ export class BpeTokenizer implements Tokenizer {
     this.#rawFinder = new AddedTokenFinder(parts.addedTokens.filter(isRaw), (token) => token.content);
     this.#normalizedFinder = new AddedTokenFinder(
       parts.addedTokens.filter((token) => !isRaw(token)),
-      (token) => normalize?.(token.content) ?? token.content,
+      (token) => (parts.normalizeContent ?? normalize)?.(token.content) ?? token.content,
     );
     this.#specialIds = new Set(parts.addedTokens.filter((token) => token.special).map((token) => token.id));
   }

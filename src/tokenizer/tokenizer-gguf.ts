@@ -53,7 +53,9 @@ function addedTokensOf(vocabulary: GgufVocabulary): AddedToken[] {
   return vocabulary.tokens.flatMap((content, id) => {
     const type = typeOf(vocabulary, id);
     if (type !== TYPE_CONTROL && type !== TYPE_USER_DEFINED && type !== TYPE_UNKNOWN) return [];
-    const flags = { lstrip: false, rstrip: false, normalized: false, singleWord: false };
+    // SentencePiece finds its user-defined symbols inside the prefixed text, so none of them starts a new prefix.
+    const normalized = vocabulary.model === "llama" && type === TYPE_USER_DEFINED;
+    const flags = { lstrip: false, rstrip: false, normalized, singleWord: false };
     return [{ id: tokenId(id), content, special: type !== TYPE_USER_DEFINED, ...flags }];
   });
 }
@@ -157,6 +159,7 @@ function sentencePieceTokenizer(vocabulary: GgufVocabulary): Tokenizer {
     table: new TokenTable({ strings: tokens, spelling: "spaceMark", literalIds: new Set(), byteOfId }),
     ids: idsByString(tokens),
     addedTokens: addedTokensOf(vocabulary),
+    normalizeContent: toMarks,
     normalize: addsSpace ? inSequence([prepend(SPACE_MARK), toMarks]) : toMarks,
     preTokenize: undefined,
     model: new BpeModel({
