@@ -1,4 +1,4 @@
-import { AbortedError } from "../../base/errors.ts";
+import { AbortedError, MiniCpmError } from "../../base/errors.ts";
 import { HttpError, NetworkError } from "../errors.ts";
 import type { HttpSettings } from "./settings.ts";
 
@@ -82,7 +82,8 @@ class Watch {
           settle();
           resolve(value);
         },
-        (cause: unknown) => fail(new NetworkError(this.#url, describe(cause), { cause })),
+        (cause: unknown) =>
+          fail(cause instanceof MiniCpmError ? cause : new NetworkError(this.#url, describe(cause), { cause })),
       );
     });
   }
