@@ -1,14 +1,16 @@
 """Writes test/golden/image/slices.json: slice plans of 100,000 sizes by the released image processors.
 
     pip install transformers torch torchvision pillow numpy
-    python reference/image/write_slice_golden.py PATH/TO/image_processing_minicpmv.py
+    python reference/image/write_slice_golden.py V20.py V25.py V26.py V45.py
 
-The file is the remote code published with MiniCPM-V 2.x (its sha256 is recorded). It is run, never copied. For V-4.6
+The files are image_processing_minicpmv.py of the remote code published with each version (sha256 recorded). They are
+run, never copied, and must agree with each other. For V-4.6
 the image processor of transformers is run. Plans are hashed in runs of 1000 lines.
 """
 
 import hashlib
 import importlib.util
+import itertools
 import sys
 from pathlib import Path
 
@@ -67,25 +69,33 @@ def new_plan(processor, width: int, height: int, most: int) -> list[int]:
     return [grid[1], grid[0], wide, high, refined_wide // grid[1], refined_high // grid[0]]
 
 
+def run_hashes(plan, processor, most: int, values) -> list[str]:
+    hashes = []
+    for start in range(0, COUNT, RUN):
+        lines = []
+        for index in range(start, start + RUN):
+            size = size_of(index, values[index])
+            lines.append(",".join(map(str, [*size, *plan(processor, *size, most)])))
+        hashes.append(sha("\n".join(lines).encode()))
+    return hashes
+
+
 def main() -> None:
-    released, current = load_released(sys.argv[1]), MiniCPMV4_6ImageProcessor()
     values = mix(np.arange(COUNT * 2), 99).reshape(COUNT, 2)
+    current = MiniCPMV4_6ImageProcessor()
+    released = [load_released(path) for path in sys.argv[1:]]
     runs = []
-    for granule, plan, processor in ((14, released_plan, released), (56, new_plan, current)):
-        for most in (9, 36):
-            hashes = []
-            for start in range(0, COUNT, RUN):
-                lines = []
-                for index in range(start, start + RUN):
-                    size = size_of(index, values[index])
-                    lines.append(",".join(map(str, [*size, *plan(processor, *size, most)])))
-                hashes.append(sha("\n".join(lines).encode()))
-            runs.append({"granule": granule, "maxSlices": most, "hashes": hashes})
+    for granule, most in itertools.product((14, 56), (9, 36)):
+        if granule == 56:
+            hashes = run_hashes(new_plan, current, most, values)
+        else:
+            hashes, *others = [run_hashes(released_plan, processor, most, values) for processor in released]
+            assert all(other == hashes for other in others), "released versions differ"
+        runs.append({"granule": granule, "maxSlices": most, "hashes": hashes})
     write("slices.json", {
         "versions": {
             "transformers": transformers.__version__,
-            "released": "HwwwwwwwH/MiniCPM-V-2 image_processing_minicpmv.py",
-            "releasedSha256": hashlib.sha256(Path(sys.argv[1]).read_bytes()).hexdigest(),
+            "releasedSha256": [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in sys.argv[1:]],
         },
         "runs": runs,
     })
