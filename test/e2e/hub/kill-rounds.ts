@@ -10,7 +10,9 @@ import { type Fault, type FaultServer, startFaultServer } from "./fault-server.t
 import { testHttp } from "./test-http.ts";
 
 export interface KillReport {
+  /** Fetches that were really cut off: one that ended by itself before its moment came does not count. */
   readonly kills: number;
+  readonly runs: number;
   readonly files: number;
   /** Error code → how often a run ended with it. */
   readonly errors: Readonly<Record<string, number>>;
@@ -30,6 +32,7 @@ export interface KillRun {
   readonly killAfterBytes: number;
 }
 
+const KILLED: ReadonlySet<string> = new Set(["E_ABORTED", "SIGKILL"]);
 const STATUSES = [416, 429, 503];
 
 /**
@@ -41,6 +44,7 @@ export async function killRounds(killCount: number, seed: number, runUntilKilled
   const errors: Record<string, number> = {};
   const failures: string[] = [];
   let kills = 0;
+  let runs = 0;
   let files = 0;
   for (; kills < killCount; files++) {
     const file = Uint8Array.from({ length: 50_000 + random.below(250_000) }, () => random.below(256));
@@ -55,13 +59,14 @@ export async function killRounds(killCount: number, seed: number, runUntilKilled
     const digest = { algorithm: "sha256", hex } as const;
     const request = { name: "file", key: hex, mirrors: [async () => url], sizeBytes: file.length, digest };
     try {
-      const killsOfFile = Math.min(1 + random.below(8), killCount - kills);
-      for (let i = 0; i < killsOfFile; i++) {
-        const killAfterBytes = random.below(file.length / 2);
-        kills += 1;
+      const runsOfFile = 1 + random.below(8);
+      for (let i = 0; i < runsOfFile; i++) {
+        const killAfterBytes = random.below(file.length);
+        runs += 1;
         const error = await runUntilKilled({ server, folder, request, idleTimeoutMs: 100, killAfterBytes });
-        if (error !== undefined) noteError(error, errors, failures, `seed ${seed}, kill ${kills}`);
-        await checkCache(folder, hex, failures, `seed ${seed}, after kill ${kills}`);
+        if (error !== undefined) noteError(error, errors, failures, `seed ${seed}, run ${runs}`);
+        if (error instanceof MiniCpmError && KILLED.has(error.code)) kills += 1;
+        await checkCache(folder, hex, failures, `seed ${seed}, after run ${runs}`);
       }
       isHonest = true;
       server.onSent = undefined;
@@ -75,7 +80,7 @@ export async function killRounds(killCount: number, seed: number, runUntilKilled
       await rm(folder, { recursive: true });
     }
   }
-  return { kills, files, errors, failures };
+  return { kills, runs, files, errors, failures };
 }
 
 /** Runs the fetch in this process and aborts it. Gives back the error it ended with. */
