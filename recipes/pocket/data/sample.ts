@@ -1,6 +1,7 @@
 import { degrade } from "./degrade.ts";
 import type { Composed, KindContext } from "./kind.ts";
 import { composeLine } from "./kind-line.ts";
+import { composeReceipt } from "./kind-receipt.ts";
 import { ask } from "./questions.ts";
 import { sampleRandom, weighted } from "./random.ts";
 import { draw, inkBox, linesOf, type SceneNode } from "./scene.ts";
@@ -15,6 +16,7 @@ export interface SampleOptions {
 
 const compose: Readonly<Partial<Record<Kind, (context: KindContext) => Composed>>> = {
   line: composeLine,
+  receipt: composeReceipt,
 };
 
 /**
