@@ -32,6 +32,8 @@ export interface ResidentState extends Disposable {
   readonly residentBytes: number;
   /** Sets every element to zero. */
   clear(): void;
+  /** Copies `count` entries of the outermost axis: cache slots, or the recurrent state of a sequence. */
+  copy(from: number, to: number, count: number): void;
   /** A copy of its bytes, for snapshots of recurrent state. */
   save(): Uint8Array<ArrayBuffer>;
   /** Puts a saved copy back. Throws BindingError when the size differs. */

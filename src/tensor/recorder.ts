@@ -120,17 +120,30 @@ function leaf(building: Building, names: Record<string, ValueId>, { kind, name, 
 }
 
 function makeOps(building: Building, emit: Emit): Ops {
-  const one = <A extends Axes>(...call: Parameters<Emit>): Tensor<A> => typed<A>(emit(...call)[0]);
-  const unary = <A extends Axes>(kind: UnaryKind, x: Tensor<A>): Tensor<A> => one<A>("unary", [x], { kind });
-  const binary = <A extends Axes>(kind: BinaryKind, a: Tensor<A>, b: Tensor<A>): Tensor<A> =>
-    one<A>("binary", [a, b], { kind });
+  const one: EmitOne = (...call) => typed(emit(...call)[0]);
+  return {
+    ...leafOps(building),
+    ...elementwiseOps(one),
+    ...mapOps(one),
+    ...headOps(emit, one),
+    ...rowOps(one),
+    ...recurrentOps(emit),
+    crossEntropy: (logits, targets, weights) => one("crossEntropy", [logits, targets, weights]),
+    tokenLogProbability: (logits, targets) => one("tokenLogProbability", [logits, targets]),
+    spanSum: (x, spans) => one("spanSum", [x, spans]),
+  };
+}
+
+/** Records an op with one output. */
+type EmitOne = <A extends Axes>(...call: Parameters<Emit>) => Tensor<A>;
+
+function leafOps(building: Building): Pick<Ops, "weight" | "input" | "state" | "update" | "output" | "tap"> {
   return {
     weight: (name, ...dims) => typed(leaf(building, building.weights, { kind: "weight", name, dtype: "f32", dims })),
     input: (name, dtype, ...dims) => typed(leaf(building, building.inputs, { kind: "input", name, dtype, dims })),
     state: (name, dtype, ...dims) => {
-      const ids: Record<string, ValueId> = {};
       const known = building.states[name];
-      if (known !== undefined) ids[name] = known.from;
+      const ids: Record<string, ValueId> = known === undefined ? {} : { [name]: known.from };
       const value = leaf(building, ids, { kind: "state", name, dtype, dims });
       building.states[name] = known ?? { from: value.id, to: value.id };
       return typed(value);
@@ -149,6 +162,17 @@ function makeOps(building: Building, emit: Emit): Ops {
       building.taps[name] = value.id;
       return value;
     },
+  };
+}
+
+type Elementwise = "add" | "subtract" | "multiply" | "scale" | "addRow" | "multiplyRow" | UnaryOp | "sumAll";
+type UnaryOp = "gelu" | "geluErf" | "silu" | "sigmoid" | "softplus";
+
+function elementwiseOps(one: EmitOne): Pick<Ops, Elementwise> {
+  const unary = <A extends Axes>(kind: UnaryKind, x: Tensor<A>): Tensor<A> => one<A>("unary", [x], { kind });
+  const binary = <A extends Axes>(kind: BinaryKind, a: Tensor<A>, b: Tensor<A>): Tensor<A> =>
+    one<A>("binary", [a, b], { kind });
+  return {
     add: (a, b) => binary("add", a, b),
     subtract: (a, b) => binary("subtract", a, b),
     multiply: (a, b) => binary("multiply", a, b),
@@ -161,11 +185,24 @@ function makeOps(building: Building, emit: Emit): Ops {
     sigmoid: (x) => unary("sigmoid", x),
     softplus: (x) => unary("softplus", x),
     sumAll: (x) => one("sumAll", [x]),
+  };
+}
+
+function mapOps(one: EmitOne): Pick<Ops, "linear" | "transposedLinear" | "layerNorm" | "rmsNorm" | "l2Norm"> {
+  return {
     linear: (x, { weight, bias }) => one("linear", bias === undefined ? [x, weight] : [x, weight, bias]),
     transposedLinear: (x, { transposedWeight }) => one("transposedLinear", [x, transposedWeight]),
     layerNorm: (x, { weight, bias }, eps) => one("layerNorm", [x, weight, bias], { eps }),
     rmsNorm: (x, weight, eps) => one("rmsNorm", [x, weight], { eps }),
     l2Norm: (x, eps) => one("l2Norm", [x], { eps }),
+  };
+}
+
+type HeadOps = "splitHeads" | "mergeHeads" | "splitColumns" | "splitThree" | "joinColumns" | "rotary" | Attention;
+type Attention = "attention" | "append" | "attentionCached";
+
+function headOps(emit: Emit, one: EmitOne): Pick<Ops, HeadOps> {
+  return {
     splitHeads: (x, heads, width) => one("splitHeads", [x], {}, [heads, width]),
     mergeHeads: (x, width) => one("mergeHeads", [x], {}, [width]),
     splitColumns: (x, parts) => {
@@ -183,11 +220,21 @@ function makeOps(building: Building, emit: Emit): Ops {
     append: (cache, rows, slots) => one("appendRows", [cache, rows, slots], { isHalf: cache.dtype === "f16" }),
     attentionCached: (q, { keys, values, table, rows, scale, pageSize }) =>
       one("attentionCached", [q, keys, values, table, rows], { scale, pageSize }),
+  };
+}
+
+function rowOps(one: EmitOne): Pick<Ops, "gatherRows" | "spliceRows" | "foldRows" | "meanRows" | "argmax"> {
+  return {
     gatherRows: (table, ids) => one("gatherRows", [table, ids]),
     spliceRows: (x, rows, at) => one("spliceRows", [x, rows, at]),
     foldRows: (x, rows, width) => one("foldRows", [x], {}, [rows, width]),
     meanRows: (x, rows, count) => one("meanRows", [x], { count }, [rows]),
     argmax: (x) => one("argmax", [x]),
+  };
+}
+
+function recurrentOps(emit: Emit): Pick<Ops, "causalConv" | "deltaNet"> {
+  return {
     causalConv: (x, weight, history, sequence) => {
       const [output, state] = emit("causalConv", [x, weight, history, sequence]);
       return { output: typed(output), state: typed(state) };
@@ -196,8 +243,5 @@ function makeOps(building: Building, emit: Emit): Ops {
       const [output, next] = emit("deltaNet", [q, k, v, decay, beta, state, sequence]);
       return { output: typed(output), state: typed(next) };
     },
-    crossEntropy: (logits, targets, weights) => one("crossEntropy", [logits, targets, weights]),
-    tokenLogProbability: (logits, targets) => one("tokenLogProbability", [logits, targets]),
-    spanSum: (x, spans) => one("spanSum", [x, spans]),
   };
 }

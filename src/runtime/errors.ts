@@ -1,0 +1,34 @@
+import { MiniCpmError } from "../base/errors.ts";
+
+/** The prompt, or prompt and answer, do not fit the context. */
+export class ContextLengthError extends MiniCpmError {
+  constructor(tokenCount: number, limit: number) {
+    super(
+      "E_CONTEXT_LENGTH",
+      `The prompt has ${tokenCount} tokens, but the context holds ${limit}.`,
+      "Shorten the text, use fewer pictures or slices, or open the model with a longer context.",
+    );
+  }
+}
+
+/** Every page of the key-value cache is in use. */
+export class CacheFullError extends MiniCpmError {
+  constructor(neededPages: number, freePages: number) {
+    super(
+      "E_CACHE_FULL",
+      `The key-value cache needs ${neededPages} more pages, but ${freePages} are free.`,
+      "Finish or drop another conversation, or open the model with a longer context.",
+    );
+  }
+}
+
+/** Logits are not numbers: a broken file or a broken backend. */
+export class NotFiniteError extends MiniCpmError {
+  constructor(where: string, value: number) {
+    super(
+      "E_NOT_FINITE",
+      `${where} gave ${value} where a finite number was expected.`,
+      "Check the file with `minicpmv doctor`; if it is sound, choose the float path.",
+    );
+  }
+}
