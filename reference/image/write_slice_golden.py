@@ -5,11 +5,12 @@
 
 The files are image_processing_minicpmv.py of the remote code published with each version (sha256 recorded). They are
 run, never copied, and must agree with each other. For V-4.6
-the image processor of transformers is run. Plans are hashed in runs of 1000 lines.
+the image processor of transformers is run, whose granule is 56 in 16x mode and 28 in 4x mode. Plans are hashed in runs of 1000 lines.
 """
 
 import hashlib
 import importlib.util
+import functools
 import itertools
 import sys
 from pathlib import Path
@@ -60,12 +61,13 @@ def released_plan(processor, width: int, height: int, most: int) -> list[int]:
     return [*grid, *overview.size, *slices[0][0].size]
 
 
-def new_plan(processor, width: int, height: int, most: int) -> list[int]:
+def new_plan(processor, width: int, height: int, most: int, mode: str) -> list[int]:
     grid = processor.get_sliced_grid((height, width), most, 448)
-    high, wide = processor.find_best_resize((height, width), 448, 14, allow_upscale=grid is None)
+    high, wide = processor.find_best_resize((height, width), 448, 14, mode, allow_upscale=grid is None)
     if grid is None:
         return [0, 0, wide, high, 0, 0]
-    refined_high, refined_wide = processor.get_refine_size((height, width), grid, 448, 14, allow_upscale=True)
+    refined_high, refined_wide = processor.get_refine_size(
+        (height, width), grid, 448, 14, mode, allow_upscale=True)
     return [grid[1], grid[0], wide, high, refined_wide // grid[1], refined_high // grid[0]]
 
 
@@ -85,9 +87,10 @@ def main() -> None:
     current = MiniCPMV4_6ImageProcessor()
     released = [load_released(path) for path in sys.argv[1:]]
     runs = []
-    for granule, most in itertools.product((14, 56), (9, 36)):
-        if granule == 56:
-            hashes = run_hashes(new_plan, current, most, values)
+    for granule, most in itertools.product((14, 28, 56), (9, 36)):
+        if granule > 14:
+            plan = functools.partial(new_plan, mode="16x" if granule == 56 else "4x")
+            hashes = run_hashes(plan, current, most, values)
         else:
             hashes, *others = [run_hashes(released_plan, processor, most, values) for processor in released]
             assert all(other == hashes for other in others), "released versions differ"
