@@ -30,8 +30,15 @@ export function patchGrid({ width, height }: Size): PatchGrid {
   return { rows: height / PATCH_SIZE, columns: width / PATCH_SIZE };
 }
 
-/** Normalises a view with mean 0.5 and deviation 0.5 and cuts it into patches. Throws ArgumentError. */
-export function patchify(view: RgbImage): Patches {
+/**
+ * How mean 0.5 and deviation 0.5 are applied: `stepwise` (x/255 − 0.5)/0.5 up to V-4.5 and in transformers' PIL
+ * processor of V-4.6, `fused` (x − 127.5)/127.5 in its default torchvision processor.
+ */
+export type Normalisation = "stepwise" | "fused";
+
+/** Normalises a view and cuts it into patches. Throws ArgumentError. */
+export function patchify(view: RgbImage, normalisation: Normalisation = "stepwise"): Patches {
+  const level = LEVELS[normalisation];
   const grid = patchGrid(view);
   const values = new Float32Array(grid.rows * grid.columns * PATCH_VALUES);
   const area = PATCH_SIZE * PATCH_SIZE;
@@ -42,9 +49,9 @@ export function patchify(view: RgbImage): Patches {
         let from = ((row * PATCH_SIZE + y) * view.width + column * PATCH_SIZE) * 3;
         const to = out + y * PATCH_SIZE;
         for (let x = 0; x < PATCH_SIZE; x++) {
-          values[to + x] = NORMALISED[view.data[from]];
-          values[to + x + area] = NORMALISED[view.data[from + 1]];
-          values[to + x + 2 * area] = NORMALISED[view.data[from + 2]];
+          values[to + x] = level[view.data[from]];
+          values[to + x + area] = level[view.data[from + 1]];
+          values[to + x + 2 * area] = level[view.data[from + 2]];
           from += 3;
         }
       }
@@ -54,8 +61,12 @@ export function patchify(view: RgbImage): Patches {
   return { values, grid };
 }
 
-// (pixel / 255 − 0.5) / 0.5 in float32 steps, the order of the released image processors
-const NORMALISED = Float32Array.from({ length: 256 }, (_, pixel) => {
-  const unit = Math.fround(pixel / 255);
-  return Math.fround(Math.fround(unit - 0.5) / 0.5);
-});
+// both tables in float32 steps; they differ in the last bit at half of the levels
+const LEVELS: Readonly<Record<Normalisation, Float32Array>> = {
+  stepwise: levels((pixel) => Math.fround(Math.fround(pixel / 255) - 0.5) / 0.5),
+  fused: levels((pixel) => (pixel - 127.5) / 127.5),
+};
+
+function levels(value: (pixel: number) => number): Float32Array {
+  return Float32Array.from({ length: 256 }, (_, pixel) => value(pixel));
+}
