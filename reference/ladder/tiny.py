@@ -28,11 +28,14 @@ def seeded_values(name: str, shape, seed: int, gains: dict) -> np.ndarray:
     """One tensor: depends on its name, shape and the seed only. `gains` maps a part of the name to a gain."""
     normal = _generator(seed, name).standard_normal(tuple(shape))
     gain = next((g for part, g in gains.items() if part in name), 1.0)
+    if name.endswith(("A_log", "dt_bias")):
+        # A state that fades over tens of tokens: neither frozen nor forgotten at once.
+        return (-1.5 if name.endswith("A_log") else -0.5) + 0.5 * normal
     if "position_embedding" in name or name.endswith("vpm.pos_embed"):
         # Few distinct values: the largest tensor of the file then compresses well.
         return np.clip(np.round(normal * 0.35 * 8) / 8, -1, 1)
     if _is_norm(name):
-        base = gains.get("norm_base", 1.0) if name.endswith("weight") else 0.0
+        base = gains.get("norm_base", lambda _: 1.0)(name) if name.endswith("weight") else 0.0
         return base + 0.1 * normal
     if name.endswith("bias"):
         return 0.1 * normal
