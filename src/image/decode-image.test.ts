@@ -20,10 +20,13 @@ const picture = fileNamed(png.files, "type 2 depth 8 interlaced False 13x9");
 
 test("zero bytes, a text file and noise are no picture", async () => {
   // a decoder chosen by file name would hang on or misread them
-  await expect(decodeImage(new Uint8Array())).rejects.toMatchObject({ code: "E_IMAGE_FORMAT", message: /0 bytes/ });
+  await expect(decodeImage(new Uint8Array())).rejects.toMatchObject({
+    code: "E_IMAGE_FORMAT",
+    message: expect.stringMatching(/0 bytes/),
+  });
   await expect(decodeImage(utf8.encode("hello, not a jpeg"))).rejects.toMatchObject({
     code: "E_IMAGE_FORMAT",
-    message: /68 65 6c 6c/,
+    message: expect.stringMatching(/68 65 6c 6c/),
   });
 });
 
@@ -35,7 +38,8 @@ test.each([
   const whole = await decodeImage(bytes);
   for (let length = 0; length < bytes.length; length += 3) {
     const outcome = await decodeImage(bytes.slice(0, length)).catch((error: unknown) => error);
-    if (outcome instanceof Error) expect(outcome).toMatchObject({ code: /^E_IMAGE_(FORMAT|TRUNCATED|CORRUPT)$/ });
+    if (outcome instanceof Error)
+      expect(outcome).toMatchObject({ code: expect.stringMatching(/^E_IMAGE_(FORMAT|TRUNCATED|CORRUPT)$/) });
     else expect(outcome).toEqual(whole);
   }
 });
@@ -56,7 +60,10 @@ test("a header that claims a huge PNG is refused before allocation", async () =>
   view.setUint32(16, 20000);
   view.setUint32(20, 20000);
   view.setUint32(29, crc32(bytes.subarray(12, 29)));
-  await expect(decodeImage(bytes)).rejects.toMatchObject({ code: "E_IMAGE_TOO_LARGE", message: /20000×20000/ });
+  await expect(decodeImage(bytes)).rejects.toMatchObject({
+    code: "E_IMAGE_TOO_LARGE",
+    message: expect.stringMatching(/20000×20000/),
+  });
   await expect(decodeImage(bytes, { maxPixels: 2 ** 40 })).rejects.toMatchObject({ code: "E_IMAGE_TRUNCATED" });
 });
 
@@ -69,14 +76,20 @@ test("a damaged PNG chunk is named", async () => {
   // without the checksum, flipped bits would become wrong pixels
   const bytes = picture.slice();
   bytes[bytes.length - 30] ^= 1;
-  await expect(decodeImage(bytes)).rejects.toMatchObject({ code: "E_IMAGE_CORRUPT", message: /IDAT/ });
+  await expect(decodeImage(bytes)).rejects.toMatchObject({
+    code: "E_IMAGE_CORRUPT",
+    message: expect.stringMatching(/IDAT/),
+  });
 });
 
 test("a recognised format without a decoder says what to install", async () => {
   const webp = utf8.encode("RIFF\0\0\0\0WEBPVP8 ");
-  await expect(decodeImage(webp)).rejects.toMatchObject({ format: "webp", hint: /npm install sharp/ });
+  await expect(decodeImage(webp)).rejects.toMatchObject({
+    format: "webp",
+    hint: expect.stringMatching(/npm install sharp/),
+  });
   const heic = utf8.encode("\0\0\0\x18ftypmif1\0\0\0\0mif1heic");
-  await expect(decodeImage(heic)).rejects.toMatchObject({ format: "heic", hint: /libheif-js/ });
+  await expect(decodeImage(heic)).rejects.toMatchObject({ format: "heic", hint: expect.stringMatching(/libheif-js/) });
 });
 
 test.each([

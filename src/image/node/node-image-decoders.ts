@@ -21,7 +21,7 @@ export function nodeImageDecoders(): ImageDecoders {
 function throughSharp(label: string): ImageDecoder {
   return async (bytes, { maxPixels }) => {
     const sharp = await loadSharp(label);
-    const source = sharp(bytes, { limitInputPixels: maxPixels, pages: 1, failOn: "truncated" });
+    const source = sharp(bytes, { limitInputPixels: false, pages: 1, failOn: "truncated" });
     try {
       const { width, height, exif } = await source.metadata();
       if (width * height > maxPixels) throw new ImageTooLargeError(width, height, maxPixels);

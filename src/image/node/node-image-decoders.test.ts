@@ -1,0 +1,67 @@
+import sharp from "sharp";
+import { expect, test } from "vitest";
+import { decodeImage } from "../decode-image.ts";
+import { testPicture } from "../testing/noise.ts";
+import { nodeImageDecoders } from "./node-image-decoders.ts";
+
+const decoders = nodeImageDecoders();
+const picture = testPicture(21, 13, 2);
+const raw = { raw: { width: 21, height: 13, channels: 3 } } as const;
+
+test.each([
+  ["webp", await sharp(picture.data, raw).webp({ lossless: true }).toBuffer()],
+  ["tiff", await sharp(picture.data, raw).tiff({ compression: "lzw" }).toBuffer()],
+  ["avif", await sharp(picture.data, raw).avif({ lossless: true, chromaSubsampling: "4:4:4" }).toBuffer()],
+] as const)("a lossless %s gives back its pixels", async (format, file) => {
+  // a colour conversion, an alpha channel or row padding left in would shift pixels
+  const decoded = await decodeImage(new Uint8Array(file), { decoders });
+  expect(decoded.format).toBe(format);
+  expect([decoded.image.width, decoded.image.height]).toEqual([21, 13]);
+  const furthest = decoded.image.data.reduce((most, value, i) => Math.max(most, Math.abs(value - picture.data[i])), 0);
+  expect(furthest).toBeLessThanOrEqual(format === "avif" ? 2 : 0); // AVIF stores YCbCr even when "lossless"
+});
+
+test("a gray GIF and an SVG become RGB", async () => {
+  const gray = await sharp({ create: { width: 4, height: 3, channels: 3, background: "#808080" } })
+    .gif()
+    .toBuffer();
+  expect([...new Set((await decodeImage(new Uint8Array(gray), { decoders })).image.data)]).toEqual([128]);
+  const svg = new TextEncoder().encode(
+    '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="6"><rect width="8" height="6" fill="#f00"/></svg>',
+  );
+  const drawn = await decodeImage(svg, { decoders });
+  expect([drawn.format, drawn.image.width, ...drawn.image.data.slice(0, 3)]).toEqual(["svg", 8, 255, 0, 0]);
+});
+
+test("alpha is dropped, not blended", async () => {
+  // blending with black would darken what Pillow's convert("RGB") keeps
+  const half = await sharp(Uint8Array.of(200, 100, 50, 0), { raw: { width: 1, height: 1, channels: 4 } })
+    .webp({ lossless: true, exact: true })
+    .toBuffer();
+  expect([...(await decodeImage(new Uint8Array(half), { decoders })).image.data]).toEqual([200, 100, 50]);
+});
+
+test("orientation of a WebP is applied", async () => {
+  const file = await sharp(picture.data, raw).withMetadata({ orientation: 6 }).webp({ lossless: true }).toBuffer();
+  const decoded = await decodeImage(new Uint8Array(file), { decoders });
+  expect(decoded).toMatchObject({
+    orientation: 6,
+    stored: { width: 21, height: 13 },
+    image: { width: 13, height: 21 },
+  });
+});
+
+test("a truncated WebP and a broken HEIC are typed errors", async () => {
+  const file = await sharp(picture.data, raw).webp({ lossless: true }).toBuffer();
+  const cut = new Uint8Array(file.subarray(0, file.length / 2));
+  await expect(decodeImage(cut, { decoders })).rejects.toMatchObject({ code: "E_IMAGE_CORRUPT" });
+  const heic = Uint8Array.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic", (character) => character.charCodeAt(0));
+  await expect(decodeImage(heic, { decoders })).rejects.toMatchObject({ code: "E_IMAGE_CORRUPT" });
+});
+
+test("maxPixels holds for sharp's formats", async () => {
+  const file = await sharp(picture.data, raw).webp().toBuffer();
+  await expect(decodeImage(new Uint8Array(file), { decoders, maxPixels: 272 })).rejects.toMatchObject({
+    code: "E_IMAGE_TOO_LARGE",
+  });
+});
