@@ -80,7 +80,7 @@ function sumsFor(values: Float32Array, weights: Float32Array, { scale, min }: Af
   let x = 0;
   let xq = 0;
   for (let i = 0; i < values.length; i++) {
-    const quant = Math.min(maxQuant, Math.max(0, Math.floor(inverse * (values[i] + min) + 0.5)));
+    const quant = nearestQuant(values[i], inverse, min, maxQuant);
     const weighted = weights[i] * quant;
     one += weights[i];
     q += weighted;
@@ -106,16 +106,24 @@ export function affineError(
   { scale, min }: AffineFit,
   maxQuant: number,
 ): number {
+  const inverse = inverseOf(scale);
   let error = 0;
   for (let i = 0; i < values.length; i++) {
-    const difference = scale * nearestQuant(values[i], scale, min, maxQuant) - min - values[i];
+    const difference = scale * nearestQuant(values[i], inverse, min, maxQuant) - min - values[i];
     error += weights[i] * difference * difference;
   }
   return error;
 }
 
-/** The q in 0…maxQuant whose scale·q − min lies nearest to `value`. */
-export function nearestQuant(value: number, scale: number, min: number, maxQuant: number): number {
-  if (scale === 0) return 0;
-  return Math.min(maxQuant, Math.max(0, Math.floor((value + min) / scale + 0.5)));
+/** 1/scale, and 0 for a scale of 0, whose quants are all 0. */
+export function inverseOf(scale: number): number {
+  return scale === 0 ? 0 : 1 / scale;
+}
+
+/** The q in 0…maxQuant whose q/inverse − min lies nearest to `value`. Branches: `Math.min` is slower by far here. */
+export function nearestQuant(value: number, inverse: number, min: number, maxQuant: number): number {
+  const quant = Math.floor((value + min) * inverse + 0.5);
+  if (quant > maxQuant) return maxQuant;
+  if (quant < 0) return 0;
+  return quant;
 }

@@ -1,5 +1,5 @@
 import { float16ToNumber, numberToFloat16 } from "../../base/float16.ts";
-import { type AffineFit, affineError, fitAffine, nearestQuant, type ScaleSearch } from "./affine-fit.ts";
+import { type AffineFit, affineError, fitAffine, inverseOf, nearestQuant, type ScaleSearch } from "./affine-fit.ts";
 import { type Encoder, type EncoderInput, writeUint16 } from "./encoder.ts";
 
 // Q4_K and Q5_K: super-blocks of 256, eight sub-blocks of 32 with six-bit scales and mins.
@@ -120,8 +120,10 @@ function encodeBlock(block: Float32Array, weights: Float32Array, target: Target,
   for (const [s, [scale, min]] of pairs.entries()) {
     packScaleAndMin(out, at + 4, s, scale, min);
     const { values } = parts[s];
-    for (let i = 0; i < SUB_LENGTH; i++)
-      quants[SUB_LENGTH * s + i] = nearestQuant(values[i], d * scale, dmin * min, maxQuant);
+    const inverse = inverseOf(d * scale);
+    for (let i = 0; i < SUB_LENGTH; i++) {
+      quants[SUB_LENGTH * s + i] = nearestQuant(values[i], inverse, dmin * min, maxQuant);
+    }
   }
 }
 
@@ -156,8 +158,9 @@ function refit(parts: readonly Part[], fits: readonly AffineFit[], choice: Choic
   let mx = 0;
   for (const [s, { values, weights }] of parts.entries()) {
     const [scale, m] = choice.pairs[s];
+    const inverse = inverseOf(d * scale);
     for (let i = 0; i < values.length; i++) {
-      const a = scale * nearestQuant(values[i], d * scale, dmin * m, maxQuant);
+      const a = scale * nearestQuant(values[i], inverse, dmin * m, maxQuant);
       aa += weights[i] * a * a;
       am += weights[i] * a * m;
       mm += weights[i] * m * m;

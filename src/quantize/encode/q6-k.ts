@@ -48,7 +48,8 @@ function encodeBlock(
   for (const [s, part] of parts.entries()) {
     const scale = d === 0 ? 0 : bestScale(part.values, part.weights, scales[s] / d, d);
     out[at + 192 + s] = scale;
-    for (let i = 0; i < SUB_LENGTH; i++) quants[part.from + i] = nearest(part.values[i], d * scale) + 32;
+    const inverse = d * scale === 0 ? 0 : 1 / (d * scale);
+    for (let i = 0; i < SUB_LENGTH; i++) quants[part.from + i] = nearest(inverse * part.values[i]) + 32;
   }
 }
 
@@ -64,9 +65,10 @@ function fitSymmetric(values: Float32Array, weights: Float32Array): number {
     let xq = 0;
     let qq = 0;
     for (let i = 0; i < values.length; i++) {
-      const quant = clamp(Math.round(quotient * values[i]));
-      xq += weights[i] * values[i] * quant;
-      qq += weights[i] * quant * quant;
+      const quant = nearest(quotient * values[i]);
+      const weighted = weights[i] * quant;
+      xq += weighted * values[i];
+      qq += weighted * quant;
     }
     // error = Sxx − xq²/qq, and Sxx is the same for all trials
     if (qq > 0 && (xq * xq) / qq > bestGain * NOISE) {
@@ -84,8 +86,10 @@ function bestScale(values: Float32Array, weights: Float32Array, ideal: number, d
   let bestError = Infinity;
   for (let scale = Math.max(-128, middle - 1); scale <= Math.min(127, middle + 1); scale++) {
     let error = 0;
+    const step = d * scale;
+    const inverse = step === 0 ? 0 : 1 / step;
     for (let i = 0; i < values.length; i++) {
-      const difference = d * scale * nearest(values[i], d * scale) - values[i];
+      const difference = step * nearest(inverse * values[i]) - values[i];
       error += weights[i] * difference * difference;
     }
     if (error < bestError) {
@@ -96,12 +100,12 @@ function bestScale(values: Float32Array, weights: Float32Array, ideal: number, d
   return best;
 }
 
-function nearest(value: number, scale: number): number {
-  return scale === 0 ? 0 : clamp(Math.round(value / scale));
-}
-
-function clamp(quant: number): number {
-  return Math.min(31, Math.max(-32, quant));
+/** The nearest of −32…31. Branches, as `Math.min` costs four times as much in this innermost loop. */
+function nearest(quotient: number): number {
+  const quant = Math.floor(quotient + 0.5);
+  if (quant > 31) return 31;
+  if (quant < -32) return -32;
+  return quant;
 }
 
 /** Quants 0…63 of two halves: 32 bytes of ql hold the low nibbles of quarters k and k + 2, qh two bits of all four. */

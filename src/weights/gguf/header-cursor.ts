@@ -27,8 +27,17 @@ export class HeaderCursor {
     return this.#windowStart + this.#at;
   }
 
-  /** Bytes that can be taken without another read. */
-  get buffered(): number {
+  /** The next string's bytes if all of it was read already, which is nearly always; else undefined and no move. */
+  bufferedString(): Uint8Array<ArrayBuffer> | undefined {
+    const buffered = this.#buffered;
+    if (buffered < 8 || this.#window.getUint32(this.#at + 4, true) !== 0) return undefined;
+    const length = this.#window.getUint32(this.#at, true);
+    if (length > buffered - 8) return undefined;
+    this.#at += 8;
+    return this.bytes(length);
+  }
+
+  get #buffered(): number {
     return this.#window.byteLength - this.#at;
   }
 
@@ -45,7 +54,7 @@ export class HeaderCursor {
 
   /** Makes sure that `lengthBytes` can be taken. Throws CheckpointFormatError when the file ends before that. */
   async need(lengthBytes: number): Promise<void> {
-    if (this.buffered >= lengthBytes) return;
+    if (this.#buffered >= lengthBytes) return;
     const start = this.offsetBytes;
     const rest = Math.min(this.#source.sizeBytes, MAX_HEADER_BYTES) - start;
     if (lengthBytes > rest) throw this.error(`the header ends at byte ${start + rest} in the middle of a value`);
@@ -57,8 +66,7 @@ export class HeaderCursor {
 
   /** The next `lengthBytes` as a view that stays valid. `need` comes first, here and below. */
   bytes(lengthBytes: number): Uint8Array<ArrayBuffer> {
-    const view = new Uint8Array(this.#window.buffer, this.#window.byteOffset + this.#advance(lengthBytes), lengthBytes);
-    return view;
+    return new Uint8Array(this.#window.buffer, this.#window.byteOffset + this.#advance(lengthBytes), lengthBytes);
   }
 
   u8(): number {

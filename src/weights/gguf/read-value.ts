@@ -18,10 +18,10 @@ export async function readName(cursor: HeaderCursor, what: string): Promise<stri
 }
 
 async function readStringBytes(cursor: HeaderCursor, what: string, maxBytes = MAX_STRING_BYTES): Promise<Uint8Array> {
-  if (cursor.buffered < 8) await cursor.need(8);
+  await cursor.need(8);
   const length = cursor.checkClaim(cursor.u64(), 1, what);
   if (length > maxBytes) throw cursor.error(`${what} claims ${length} bytes, at most ${maxBytes} are read`);
-  if (cursor.buffered < length) await cursor.need(length);
+  await cursor.need(length);
   return cursor.bytes(length);
 }
 
@@ -124,7 +124,8 @@ async function readStrings(cursor: HeaderCursor, count: number, key: string): Pr
   let bytes = new Uint8Array(Math.min(count * 8, 1 << 20));
   let end = 0;
   for (let i = 0; i < count; i++) {
-    const text = await readStringBytes(cursor, key);
+    // awaiting each of 250,000 strings would take longer than all else
+    const text = cursor.bufferedString() ?? (await readStringBytes(cursor, key));
     if (end + text.length > bytes.length) {
       const grown = new Uint8Array(2 * (end + text.length));
       grown.set(bytes);
