@@ -198,6 +198,6 @@ test("a tensor larger than a chunk is read in pieces", async () => {
     },
   };
   await quantiseFile(await openCheckpoint(watched), await fileSink(join(folder, "o.gguf")), "Q8_0");
-  expect(Math.max(...reads)).toBeLessThanOrEqual(2 ** 23);
+  expect(Math.max(...reads)).toBeLessThanOrEqual(2 ** 21);
   expect(reads.reduce((a, b) => a + b)).toBeGreaterThan(rows * 512);
 });

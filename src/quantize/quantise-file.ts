@@ -10,8 +10,8 @@ import { type TensorToWrite, writeGguf } from "./gguf-writer.ts";
 import type { ImportanceMatrix } from "./imatrix.ts";
 import { chooseTypes, fileTypeOf, type QuantisePreset } from "./mixture.ts";
 
-/** Elements converted at a time: 16 MiB as float32, however large the tensor. */
-const CHUNK_ELEMENTS = 1 << 22;
+/** Elements converted at a time: 4 MiB as float32 and a fraction of a second, so that cancelling is felt. */
+const CHUNK_ELEMENTS = 1 << 20;
 /** general.quantization_version of ggml's current block layouts. */
 const QUANTIZATION_VERSION = 2;
 /** Sources that hold what training gave; requantising a smaller type would add its errors to the new one's. */

@@ -13,7 +13,13 @@ const RUNS = 400;
 /** No header may make the reader ask for more than this at once, however large the file. */
 const MAX_READ_BYTES = 1 << 28;
 
-const gguf = new Uint8Array(readFileSync(new URL("../../test/golden/gguf/mixed.gguf", import.meta.url)));
+const golden = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../../test/golden/gguf/${name}`, import.meta.url)));
+
+function indexFile(): Uint8Array {
+  const map = { "a.weight": "one.safetensors", "b.bias": "one.safetensors" };
+  return new TextEncoder().encode(JSON.stringify({ metadata: { total_size: 20 }, weight_map: map }));
+}
 
 function safetensorsFile(): Uint8Array {
   const header = new TextEncoder().encode(
@@ -29,7 +35,11 @@ function safetensorsFile(): Uint8Array {
   return bytes;
 }
 
-/** A few bytes replaced, runs of extreme ones included, then cut short or grown. */
+const gguf = golden("mixed.gguf");
+const otherPart = golden("split-00002-of-00003.gguf");
+const safetensors = safetensorsFile();
+
+/** A few bytes replaced, runs of extreme ones included, then cut short. */
 function mutations(original: Uint8Array): fc.Arbitrary<Uint8Array> {
   const place = fc.nat({ max: original.length - 1 });
   const edit = fc.tuple(
@@ -44,8 +54,8 @@ function mutations(original: Uint8Array): fc.Arbitrary<Uint8Array> {
   });
 }
 
-function watched(bytes: Uint8Array, claimedBytes = bytes.length): ByteSource {
-  const source = memorySource(bytes, "mutant");
+function watched(bytes: Uint8Array, claimedBytes = bytes.length, fileName = "mutant"): ByteSource {
+  const source = memorySource(bytes, fileName);
   return {
     name: source.name,
     sizeBytes: claimedBytes,
@@ -65,8 +75,10 @@ const bytesOfSmallTensor = 1 << 20;
 
 /** Opens and reads everything: it works, or throws a typed error. */
 async function openAndRead(source: ByteSource): Promise<void> {
+  const openSibling = async (fileName: string): Promise<ByteSource> =>
+    memorySource(fileName.endsWith(".gguf") ? otherPart : safetensors, fileName);
   try {
-    const checkpoint = await openCheckpoint(source);
+    const checkpoint = await openCheckpoint(source, { openSibling });
     for (const name of checkpoint.names) {
       const tensor = checkpoint.tensor(name);
       if (tensor.byteLength > bytesOfSmallTensor) continue;
@@ -81,10 +93,12 @@ async function openAndRead(source: ByteSource): Promise<void> {
 // Catches RangeErrors from DataView, TypeErrors from JSON, unbounded loops and allocations that a header merely claims.
 test.each([
   ["GGUF", gguf],
-  ["safetensors", safetensorsFile()],
-])("a mutated %s file opens or fails with a typed error", async (_, original) => {
+  ["split-00001-of-00003.gguf", golden("split-00001-of-00003.gguf")],
+  ["safetensors", safetensors],
+  ["safetensors index", indexFile()],
+])("a mutated %s file opens or fails with a typed error", async (fileName, original) => {
   await fc.assert(
-    fc.asyncProperty(mutations(original), (bytes) => openAndRead(watched(bytes))),
+    fc.asyncProperty(mutations(original), (bytes) => openAndRead(watched(bytes, bytes.length, fileName))),
     { seed: SEED, numRuns: RUNS },
   );
 });
