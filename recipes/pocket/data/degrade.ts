@@ -16,8 +16,9 @@ import {
   thermalFade,
 } from "./pixel-effects.ts";
 import { between, chance, type Random } from "./random.ts";
+import { unionBox } from "./scene.ts";
 import type { Character, Pixels } from "./types.ts";
-import { mapBox, randomHomography, warp } from "./warp.ts";
+import { keepInside, mapBox, randomHomography, warp } from "./warp.ts";
 
 /** Wear that only some kinds of paper show. */
 export type Printer = "offset" | "thermal" | "needle";
@@ -81,7 +82,8 @@ export function degrade(clean: Degraded, random: Random, options: DegradeOptions
   apply(printing[options.printer]);
   apply(handling);
   if (chance(random, 0.6 * Math.min(1, strength * 2))) {
-    const map = randomHomography(random, pixels.width, pixels.height, strength * between(random, 0.2, 1));
+    const bent = randomHomography(random, pixels.width, pixels.height, strength * between(random, 0.2, 1));
+    const map = characters.length > 0 ? keepInside(bent, unionBox(characters), pixels) : bent;
     pixels = warp(pixels, map);
     characters = characters.map((character) => mapBox(map, character));
   }

@@ -53,7 +53,6 @@ export const fieldPhrasings: Readonly<Record<string, readonly string[]>> = {
     "Receipt number?",
     "Which number does this document have?",
     "Order number?",
-    "Number?",
     "Document number?",
   ],
   cashier: ["Who was the cashier?", "Cashier?", "Who served?", "Name of the server?", "Served by?"],
@@ -92,7 +91,7 @@ export const fieldPhrasings: Readonly<Record<string, readonly string[]>> = {
     "What does it say below the logo?",
     "Text under the logo?",
   ],
-  signature: ["Who signed it?", "Signature?", "Whose signature line is it?"],
+  signature: ["Who signed it?", "Signature?"],
 };
 
 export const readPhrasings = [
@@ -108,6 +107,14 @@ export const readPhrasings = [
   "Read it to me.",
   "What does this say?",
   "Transcribe the text in the picture.",
+];
+export const labelPhrasings = [
+  "What is the {lower}?",
+  "{label}?",
+  "{label}",
+  "What is given for {label}?",
+  "Value of {label}?",
+  "What does the field {label} say?",
 ];
 export const itemsPhrasings = [
   "List the items as JSON.",

@@ -134,7 +134,7 @@ export const creases: PixelEffect = (pixels, random, strength, fontPixels) => {
     const [nx, ny] = [Math.cos(angle), Math.sin(angle)];
     const offset = between(random, 0.1, 0.9) * Math.abs(nx * width + ny * height);
     const reach = between(random, 0.2, 1.2) * fontPixels;
-    const depth = between(random, 15, 60) * strength * (chance(random, 0.5) ? 1 : -1);
+    const depth = between(random, 10, 36) * strength * (chance(random, 0.5) ? 1 : -1);
     shade(
       pixels,
       (x, y) => {

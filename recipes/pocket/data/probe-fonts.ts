@@ -74,8 +74,13 @@ function probe(name: string): string | undefined {
   const lacking = [...ascii].filter((char) => isFallback(alias, char));
   if (lacking.length > 0) return `lacks ${lacking.length} ASCII: ${lacking.join("")}`;
   const missing = [...latin1].filter((char) => isFallback(alias, char)).join("");
-  const role: FontRole = isMonospaced(alias) ? "mono" : category === "handwriting" ? "hand" : "print";
-  const caps = isCapsOnly(alias);
+  const role: FontRole = isMonospaced(alias)
+    ? "mono"
+    : category === "handwriting" || name === "freehand"
+      ? "hand"
+      : "print";
+  // Small capitals that differ too much in weight for the pixel test.
+  const caps = isCapsOnly(alias) || /-sc$|-decorative$/.test(name);
   const hasExtended = files.includes(`${name}-latin-ext-400-normal.woff2`) && extendedWorks(folder, name);
   families.push({ name, licence, category, role, caps, extended: hasExtended, missing, faces, scripts });
   return undefined;

@@ -6,6 +6,7 @@ import {
   itemPricePhrasings,
   itemQuantityPhrasings,
   itemsPhrasings,
+  labelPhrasings,
   lastLinePhrasings,
   NOT_SHOWN,
   nthLinePhrasings,
@@ -73,6 +74,18 @@ const namedField: Asker = (random, scene) => {
   if (named.length === 0) return undefined;
   const field = pick(random, named);
   return located(pick(random, fieldPhrasings[field.key]), field, scene.image, field.key);
+};
+
+/** A form's value by the label printed beside it; an empty field is "not shown". */
+const labelledField: Asker = (random, scene) => {
+  const list = scene.fields.filter((field) => /^(label|empty):/.test(field.key));
+  if (list.length === 0) return undefined;
+  const field = pick(random, list);
+  const [state, label] = [field.key.slice(0, 5), field.key.slice(6)];
+  const question = fill(pick(random, labelPhrasings), { label, lower: label.toLowerCase() });
+  return state === "empty"
+    ? { question, answer: NOT_SHOWN, task: "absent" }
+    : located(question, field, scene.image, "label");
 };
 
 /** Items as rows of their parts, in printed order. */
@@ -204,13 +217,49 @@ const absent: Asker = (random, scene) => {
   return { question: fill(pick(random, nthLinePhrasings), nth(random, beyond)), answer: NOT_SHOWN, task: "absent" };
 };
 
-const askers = { readAll, namedField, oneItem, itemList, placeOfText, textInPlace, oneLine };
+const askers = { readAll, namedField, labelledField, oneItem, itemList, placeOfText, textInPlace, oneLine };
 
 const mixes: Readonly<Record<"line" | "text" | "sale" | "form", Readonly<Record<keyof typeof askers, number>>>> = {
-  line: { readAll: 12, namedField: 2, oneItem: 0, itemList: 0, placeOfText: 0.5, textInPlace: 0.5, oneLine: 0 },
-  text: { readAll: 3, namedField: 3, oneItem: 0, itemList: 0, placeOfText: 1, textInPlace: 1, oneLine: 2 },
-  form: { readAll: 1, namedField: 6, oneItem: 0, itemList: 0, placeOfText: 1, textInPlace: 1, oneLine: 1 },
-  sale: { readAll: 1, namedField: 7, oneItem: 4, itemList: 1.5, placeOfText: 1, textInPlace: 1, oneLine: 0.7 },
+  line: {
+    readAll: 12,
+    namedField: 2,
+    labelledField: 0,
+    oneItem: 0,
+    itemList: 0,
+    placeOfText: 0.5,
+    textInPlace: 0.5,
+    oneLine: 0,
+  },
+  text: {
+    readAll: 3,
+    namedField: 3,
+    labelledField: 0,
+    oneItem: 0,
+    itemList: 0,
+    placeOfText: 1,
+    textInPlace: 1,
+    oneLine: 2,
+  },
+  form: {
+    readAll: 1,
+    namedField: 2,
+    labelledField: 6,
+    oneItem: 0,
+    itemList: 0,
+    placeOfText: 1,
+    textInPlace: 1,
+    oneLine: 1,
+  },
+  sale: {
+    readAll: 1,
+    namedField: 7,
+    labelledField: 0,
+    oneItem: 4,
+    itemList: 1.5,
+    placeOfText: 1,
+    textInPlace: 1,
+    oneLine: 0.7,
+  },
 };
 
 const mixOf: Readonly<Partial<Record<Kind, keyof typeof mixes>>> = {
@@ -244,7 +293,7 @@ export function ask(random: Random, scene: Asked, count: readonly [number, numbe
     if (chance(random, OUT_OF_SCOPE))
       return { question: pick(random, outOfScopePhrasings), answer: REFUSAL, task: "refuse" };
     if (chance(random, UNANSWERABLE)) return absent(random, scene);
-    return askers[weighted(random, mix)](random, scene) ?? readAll(random, scene);
+    return askers[weighted(random, mix)](random, scene) ?? namedField(random, scene) ?? readAll(random, scene);
   });
 }
 

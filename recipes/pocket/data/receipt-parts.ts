@@ -2,6 +2,7 @@ import { type Block, pair, space, stack, type TextStyle, text } from "./layout.t
 import { chance, integer, pick, type Random } from "./random.ts";
 import type { Item, Sale } from "./receipt-data.ts";
 import type { MoneyLabels } from "./receipt-labels.ts";
+import { textWidth } from "./scene.ts";
 import { barcode, matrixCode, printable, type RuleStyle, rule, type TypeKit } from "./type-kit.ts";
 
 /** What every part of a receipt template is given. */
@@ -50,6 +51,11 @@ export function amount(
 
 const itemField = (index: number, part: "name" | "qty" | "unit" | "price"): string => `item.${index}.${part}`;
 
+/** Width of a column that must hold all of `entries`. */
+function columnWidth(context: ReceiptContext, entries: readonly string[]): number {
+  return Math.max(...entries.map((entry) => textWidth({ ...context.kit.strong, text: printable(context.kit, entry) })));
+}
+
 /** Rows from items; the widths of number columns come from the widest entry. */
 function itemRows(context: ReceiptContext, row: (item: Item, index: number) => Block[]): Block[] {
   return context.sale.items.flatMap((item, index) => row(item, index));
@@ -72,7 +78,10 @@ export const quantityNamePrice: Part = (context) => {
       kind: "row",
       gap: body.size * 0.5,
       cells: [
-        { block: field(context, body, itemField(i, "qty"), `${item.quantity}${times}`), width: body.size * 1.6 },
+        {
+          block: field(context, body, itemField(i, "qty"), `${item.quantity}${times}`),
+          width: columnWidth(context, ["99x"]),
+        },
         { block: field(context, body, itemField(i, "name"), item.name), grow: 1 },
         { block: field(context, body, itemField(i, "price"), item.price), align: "end" },
       ],
@@ -108,19 +117,22 @@ function tableItems(context: ReceiptContext, unit: boolean): Block[] {
   const { kit, random } = context;
   const { body, strong } = kit;
   const gap = body.size * 0.6;
-  const column = body.size * 4.2;
+
   const heading = pick(random, [
     ["Item", "Qty", "Unit", "Amount"],
     ["Description", "QTY", "Price", "Total"],
     ["Article", "Pcs", "Each", "Sum"],
   ]);
+  const { items } = context.sale;
+  const counts = columnWidth(context, [heading[1], ...items.map((item) => String(item.quantity))]);
+  const column = columnWidth(context, [...heading.slice(2), ...items.flatMap((item) => [item.unit, item.price])]);
   const head = heading.map((name) => text(printable(kit, name), strong));
   const cells = (name: Block, quantity: Block, each: Block, price: Block): Block => ({
     kind: "row",
     gap,
     cells: [
       { block: name, grow: 1 },
-      { block: quantity, width: body.size * 1.9, align: "end" },
+      { block: quantity, width: counts, align: "end" },
       ...(unit ? [{ block: each, width: column, align: "end" } as const] : []),
       { block: price, width: column, align: "end" },
     ],
@@ -164,7 +176,7 @@ export const numberedItems: Part = (context) => {
       kind: "row",
       gap: body.size * 0.5,
       cells: [
-        { block: text(`${i + 1}${mark}`, body), width: body.size * 1.4 },
+        { block: text(`${i + 1}${mark}`, body), width: columnWidth(context, [`${context.sale.items.length}${mark}`]) },
         { block: field(context, body, itemField(i, "name"), item.name), grow: 1 },
         { block: field(context, body, itemField(i, "price"), item.price) },
       ],
@@ -179,7 +191,14 @@ export const priceFirst: Part = (context) => {
       kind: "row",
       gap: body.size * 0.7,
       cells: [
-        { block: field(context, body, itemField(i, "price"), item.price), width: body.size * 4.5, align: "end" },
+        {
+          block: field(context, body, itemField(i, "price"), item.price),
+          width: columnWidth(
+            context,
+            context.sale.items.map((entry) => entry.price),
+          ),
+          align: "end",
+        },
         { block: field(context, body, itemField(i, "name"), item.name) },
       ],
     },

@@ -1,7 +1,12 @@
 import { degrade } from "./degrade.ts";
-import type { Composed, KindContext } from "./kind.ts";
+import type { Compose } from "./kind.ts";
+import { composeForm } from "./kind-form.ts";
+import { composeInvoice } from "./kind-invoice.ts";
+import { composeLabel } from "./kind-label.ts";
 import { composeLine } from "./kind-line.ts";
 import { composeReceipt } from "./kind-receipt.ts";
+import { composeBlank, composeBlock, composeColumns, composeHeading } from "./kind-text.ts";
+import { composeUnrelated } from "./kind-unrelated.ts";
 import { ask } from "./questions.ts";
 import { sampleRandom, weighted } from "./random.ts";
 import { draw, inkBox, linesOf, type SceneNode } from "./scene.ts";
@@ -14,9 +19,17 @@ export interface SampleOptions {
   readonly splits?: Partial<Splits>;
 }
 
-const compose: Readonly<Partial<Record<Kind, (context: KindContext) => Composed>>> = {
+const compose: Readonly<Record<Kind, Compose>> = {
   line: composeLine,
+  block: composeBlock,
+  label: composeLabel,
   receipt: composeReceipt,
+  invoice: composeInvoice,
+  form: composeForm,
+  heading: composeHeading,
+  columns: composeColumns,
+  unrelated: composeUnrelated,
+  blank: composeBlank,
 };
 
 /**
@@ -28,9 +41,7 @@ export function sample(seed: number, index: number, options: SampleOptions): Sam
   const stage: Stage = typeof options.stage === "string" ? stages[options.stage] : options.stage;
   const splits: Splits = { fonts: "train", templates: "train", values: "train", ...options.splits };
   const kind = weighted(random, stage.kinds);
-  const make = compose[kind];
-  if (make === undefined) throw new RangeError(`No generator for kind "${kind}".`);
-  const composed = make({ random, stage, splits });
+  const composed = compose[kind]({ random, stage, splits });
   const drawing = draw(composed.scene);
   const { pixels, characters } = degrade(drawing, random, { ...composed, strength: stage.degradation });
   const lines = linesOf(characters);

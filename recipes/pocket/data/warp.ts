@@ -17,6 +17,7 @@ export function randomHomography(random: Random, width: number, height: number, 
   return compose([1, 0, cx, 0, 1, cy, 0, 0], compose([a, b, 0, d, e, 0, g, h], [1, 0, -cx, 0, 1, -cy, 0, 0]));
 }
 
+/** The product p ∘ q. */
 function compose(p: Homography, q: Homography): Homography {
   const m = (l: Homography): number[] => [...l, 1];
   const [x, y] = [m(p), m(q)];
@@ -42,6 +43,20 @@ export function mapBox<T extends Box>(map: Homography, box: T): T {
   ];
   const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
   return { ...box, x0: Math.min(...xs), y0: Math.min(...ys), x1: Math.max(...xs), y1: Math.max(...ys) };
+}
+
+/** Shrinks and moves a map so that `content` stays inside the picture: a printed value must not leave it. */
+export function keepInside(
+  map: Homography,
+  content: Box,
+  { width, height }: { readonly width: number; readonly height: number },
+): Homography {
+  const box = mapBox(map, content);
+  const edge = 2;
+  const scale = Math.min(1, (width - 2 * edge) / (box.x1 - box.x0), (height - 2 * edge) / (box.y1 - box.y0));
+  const move = (low: number, high: number, size: number): number =>
+    Math.max(edge - low * scale, Math.min(0, size - edge - high * scale));
+  return compose([scale, 0, move(box.x0, box.x1, width), 0, scale, move(box.y0, box.y1, height), 0, 0], map);
 }
 
 /** The adjugate, normalised: maps back. */

