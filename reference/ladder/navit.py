@@ -90,14 +90,18 @@ def render(tokenizer, spec, images, question):
                                          add_generation_prompt=True, **spec.get("template_options", {}))
 
 
-def expand_batch(processor, images, prompt):
-    return processor.expand(processor.image_processor.preprocess([images]), [prompt])
+def expand_batch(processor, images, prompt, call):
+    """The processor's call; `call` holds chat() arguments such as temporal_ids, max_slice_nums, use_image_id."""
+    of_images = {key: call[key] for key in ("temporal_ids", "max_slice_nums") if key in call}
+    of_text = {key: call[key] for key in ("use_image_id", "max_slice_nums") if key in call}
+    return processor.expand(processor.image_processor.preprocess([images], **of_images), [prompt], **of_text)
 
 
-def views_of(processor, image):
+def views_of(processor, image, call):
     """Every view as a PIL picture, in the order of the pixels, and the grid."""
-    grid = processor.image_processor.slice_image(image, processor.image_processor.max_slice_nums)[2]
-    return processor.image_processor.get_sliced_images(image), grid
+    most = call.get("max_slice_nums", processor.image_processor.max_slice_nums)
+    source, patches, grid = processor.image_processor.slice_image(image, most)
+    return [source] + [patch for row in patches for patch in row], grid
 
 
 @torch.inference_mode()
@@ -149,7 +153,10 @@ def tap_views(taps, case, captured, inputs, patch_counts):
         for stage, values in captured.items():
             if stage.startswith(VISION_STAGES):
                 taps.rows(f"{name}.{stage}", of_view(values, view)[:count])
-        taps.rows(f"{name}.resampler", of_view(captured["resampler"], view))
+    outputs = [row for value in captured["resampler"] for row in value]
+    kind = "view" if len(outputs) == len(patch_counts) else "group"
+    for index, rows in enumerate(outputs):
+        taps.rows(f"{case}.{kind}{index}.resampler", rows)
 
 
 def tap_language(taps, case, captured, embeds, result, keep_teacher):
@@ -240,15 +247,16 @@ def float32_check(assembly, inputs, logits):
     return agreement(logits, row)
 
 
-def run_case(assembly, processor, spec, taps, case, images, question, full):
+def run_case(assembly, processor, spec, taps, case, images, question, full, call):
     prompt = render(processor.tokenizer, spec, images, question)
     plans, views = [], []
     for image in images:
-        cut, grid = views_of(processor, image)
+        cut, grid = views_of(processor, image, call)
         views += cut
         plans.append({"source": list(image.size), "grid": grid, "views": [pixel_hash(v) for v in cut]})
-    inputs = spec.get("expand", expand_batch)(processor, images, prompt)
-    inputs = {key: inputs[key] for key in ("input_ids", "image_bound", "pixel_values", "tgt_sizes")}
+    inputs = spec.get("expand", expand_batch)(processor, images, prompt, call)
+    inputs = {key: inputs[key] for key in ("input_ids", "image_bound", "pixel_values", "tgt_sizes", "temporal_ids")
+              if key in inputs}
     inputs["pixel_values"] = [[torch.as_tensor(p) for p in inputs["pixel_values"][0]]]
     inputs["tgt_sizes"] = [torch.as_tensor(np.asarray(inputs["tgt_sizes"][0]))]
     inputs["input_ids"] = inputs["input_ids"].to(torch.int64)
@@ -312,12 +320,14 @@ def build(spec, cases):
     for name, size, seed in spec["pictures"]:
         tiny.picture(*size, seed).save(folder / name, optimize=True)
     for case, names, question, full, *change in cases:
-        for key, value in (change[0] if change else {}).items():
+        options = dict(change[0]) if change else {}
+        call = options.pop("call", {})
+        for key, value in options.items():
             setattr(assembly.config, key, value)
         images = [PIL.Image.open(folder / name).convert("RGB") for name in names]
-        report, inputs, result = run_case(assembly, processor, spec, taps, case, images, question, full)
+        report, inputs, result = run_case(assembly, processor, spec, taps, case, images, question, full, call)
         report["files"] = names
-        report["configChange"] = change[0] if change else {}
+        report["configChange"], report["call"] = options, call
         if spec.get("float32_check", True):
             report["checks"]["releasedFloat32LogitsNmse"] = float32_check(assembly, inputs, result[2][0])
             with wide(*assembly.wide_modules, constructing=True):

@@ -149,6 +149,46 @@ def byte_level_tokenizer(pattern: str, specials, plain_added=(), inside_vocabula
     }
 
 
+SPM_MERGES = ["▁ t", "h e", "▁t he", "i s", "▁ i", "▁i s", "i n", "▁ a", "a t", "▁ W", "h a", "h at", "▁W hat", "▁t h",
+              "▁th is", "i m", "a g", "im ag", "imag e", "▁ imag", "▁imag e", "▁i n", "r e", "A I"]
+SPM_LETTERS = "▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,?!:;<>/用户"
+
+
+def sentencepiece_tokenizer(specials, low_specials=(), add_bos=True) -> dict:
+    """tokenizer.json in the layout that SentencePiece BPE files are exported to: byte fallback and a leading space mark.
+
+    `low_specials` directly follow `<unk>`, `<s>`, `</s>` (as the image markers of 2.0 do); `specials` end the list.
+    """
+    vocabulary = {"<unk>": 0, "<s>": 1, "</s>": 2}
+    for word in [*low_specials, *[f"<0x{byte:02X}>" for byte in range(256)], *SPM_LETTERS]:
+        vocabulary.setdefault(word, len(vocabulary))
+    for merge in SPM_MERGES:
+        vocabulary.setdefault(merge.replace(" ", ""), len(vocabulary))
+    for word in specials:
+        vocabulary[word] = len(vocabulary)
+    flags = {"special": True, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    added = [{"id": vocabulary[w], "content": w, **flags} for w in ["<unk>", "<s>", "</s>", *low_specials, *specials]]
+    single = [{"Sequence": {"id": "A", "type_id": 0}}]
+    pair = [*single, {"Sequence": {"id": "B", "type_id": 1}}]
+    if add_bos:
+        single = [{"SpecialToken": {"id": "<s>", "type_id": 0}}, *single]
+        pair = [*single, {"SpecialToken": {"id": "<s>", "type_id": 1}}, pair[1]]
+    return {
+        "version": "1.0", "truncation": None, "padding": None, "added_tokens": added,
+        "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+        "pre_tokenizer": None,
+        "post_processor": {"type": "TemplateProcessing", "single": single, "pair": pair,
+                           "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}},
+        "decoder": {"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+            {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+        "model": {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None,
+                  "end_of_word_suffix": None, "fuse_unk": True, "byte_fallback": True, "ignore_merges": False,
+                  "vocab": vocabulary, "merges": [m.split(" ") for m in SPM_MERGES]},
+    }
+
+
 def tokenizer_size(tokenizer: dict) -> int:
     return max(max(tokenizer["model"]["vocab"].values()), max(t["id"] for t in tokenizer["added_tokens"])) + 1
 

@@ -74,7 +74,7 @@ def reset_buffers(assembly):
     assembly.llm.model.rotary_emb = modeling_llama.LlamaRotaryEmbedding(assembly.llm.config)
 
 
-def expand(processor, images, prompt):
+def expand(processor, images, prompt, _call):
     """This release's processor takes one string and one list of pictures, not batches."""
     return processor.expand(processor.image_processor.preprocess(images), prompt)
 

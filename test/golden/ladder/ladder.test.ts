@@ -35,7 +35,7 @@ for (const name of ["small", "landscape"]) {
     reader.finish();
     const backend: Backend = oracleBackend(dequantise);
     const weights: Record<string, ResidentWeight> = {};
-    for (const [weight, source] of sources) weights[weight] = await backend.upload(source, { precision: "float" });
+    for (const [weight, source] of sources) weights[weight] = await backend.upload(source, { precision: "float", uses: ["plain"] });
 
     const [file] = wanted.files;
     const { image } = await decodeImage(await readFile(goldenFile("v2.6", file)));
