@@ -23,7 +23,14 @@ test("LEB128 equals the encodings of the WebAssembly specification's examples", 
 // bug: an opcode typed wrong; the validator knows every operand type
 test("every instruction of the tables validates in the engine", () => {
   const v = simd.v128.load(0);
-  const groups = { i8x16: simd.i8x16, i16x8: simd.i16x8, i32x4: simd.i32x4, f32x4: simd.f32x4, v128: simd.v128 };
+  const groups = {
+    i8x16: simd.i8x16,
+    i16x8: simd.i16x8,
+    i32x4: simd.i32x4,
+    f32x4: simd.f32x4,
+    f64x2: simd.f64x2,
+    v128: simd.v128,
+  };
   const special = new Set(["const", "all", "splat", "shuffle", "store", "anyTrue", "bitselect"]);
   for (const [group, table] of Object.entries(groups)) {
     for (const [name, make] of Object.entries(table) as [string, (...args: unknown[]) => V128][]) {

@@ -46,7 +46,7 @@ function storeLane(opcode: number): (address: Operand<"i32">, value: V128, lane:
     expression("void", [asI32(address), value], [...simd(opcode), ...memoryImmediate(offset), lane]);
 }
 
-function bytesOf(values: Float32Array | Int32Array | Int8Array): number[] {
+function bytesOf(values: Float32Array | Float64Array | Int32Array | Int8Array): number[] {
   return [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)];
 }
 
@@ -193,9 +193,23 @@ export const f32x4 = {
   pmin: binary(234),
   pmax: binary(235),
   convertI32x4S: unary(250),
+  /** Two f64 lanes rounded to f32 in lanes 0 and 1, zeros above. */
+  demoteF64x2Zero: unary(94),
   convertI32x4U: unary(251),
   /** Relaxed a·b + c: fused where the machine fuses. */
   relaxedMadd: ternary(0x105),
   /** Relaxed c − a·b. */
   relaxedNmadd: ternary(0x106),
+};
+
+/** Two f64 lanes: only where f32 cannot hold an angle. */
+export const f64x2 = {
+  /** Both lanes hold the constant `value`. */
+  all: (value: number): V128 => v128.const(bytesOf(Float64Array.from([value, value]))),
+  nearest: unary(148),
+  add: binary(240),
+  sub: binary(241),
+  mul: binary(242),
+  /** Lanes 0 and 1 of an f32 vector, exact. */
+  promoteLowF32x4: unary(95),
 };

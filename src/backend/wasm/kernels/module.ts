@@ -3,7 +3,9 @@ import { attentionFamily } from "./attention-f32.ts";
 import { elementwiseFamily } from "./elementwise.ts";
 import { emitGemmF32, gemmF32 } from "./gemm-f32.ts";
 import type { KernelFamily, KernelSignature, KernelVariant } from "./kernel.ts";
+import { moveFamily } from "./move.ts";
 import { normFamily } from "./norm.ts";
+import { rotaryFamily } from "./rotary.ts";
 import { emitF32Tiles } from "./tile-f32.ts";
 
 /** Largest memory a module accepts: all that wasm32 can address. */
@@ -18,7 +20,7 @@ const f32Family: KernelFamily = {
   },
 };
 
-const FAMILIES: readonly KernelFamily[] = [elementwiseFamily, normFamily, f32Family];
+const FAMILIES: readonly KernelFamily[] = [elementwiseFamily, normFamily, moveFamily, rotaryFamily, f32Family];
 
 /** Every exported kernel with its arguments, in the order of the module. */
 export const KERNEL_SIGNATURES: readonly KernelSignature[] = FAMILIES.flatMap((family) => family.signatures);
