@@ -84,7 +84,7 @@ export function decodeJpeg(bytes: Uint8Array, maxPixels: number): DecodedJpeg {
 }
 
 // a real encoder writes about ten; every scan may walk all blocks, so their number bounds the time
-const MAX_SCANS = 256;
+const MAX_SCANS = 100;
 
 function readTable(state: JpegState, code: number, payload: Uint8Array): void {
   if (code === MARKER.quant) readQuantTables(payload, state.tables);

@@ -19,9 +19,9 @@ export function resizeColumns(image: RgbImage, width: number, taps: FixedTaps): 
       const last = first + count[x];
       for (let k = first; k < last; k++) {
         const weight = weights[k];
-        red = (red + source[at] * weight) | 0;
-        green = (green + source[at + 1] * weight) | 0;
-        blue = (blue + source[at + 2] * weight) | 0;
+        red = (red + Math.imul(source[at], weight)) | 0;
+        green = (green + Math.imul(source[at + 1], weight)) | 0;
+        blue = (blue + Math.imul(source[at + 2], weight)) | 0;
         at += 3;
       }
       data[out] = red >> bits;
@@ -33,7 +33,7 @@ export function resizeColumns(image: RgbImage, width: number, taps: FixedTaps): 
   return { width, height, data: new Uint8Array(data.buffer) };
 }
 
-/** One vertical pass; whole rows are accumulated so that memory is read in order. */
+/** One vertical pass; four source rows at a time are added to a row of sums, so that memory is read in order. */
 export function resizeRows(image: RgbImage, height: number, taps: FixedTaps): RgbImage {
   const rowBytes = image.width * 3;
   const { start, count, stride, weights, bits } = taps;
@@ -41,13 +41,31 @@ export function resizeRows(image: RgbImage, height: number, taps: FixedTaps): Rg
   const sums = new Int32Array(rowBytes);
   for (let y = 0; y < height; y++) {
     sums.fill(2 ** (bits - 1));
-    for (let k = 0; k < count[y]; k++) {
-      const weight = weights[y * stride + k];
-      const from = (start[y] + k) * rowBytes;
-      for (let i = 0; i < rowBytes; i++) sums[i] += image.data[from + i] * weight;
+    const first = y * stride;
+    let k = 0;
+    for (; k + 4 <= count[y]; k += 4) {
+      addFourRows(sums, image.data, (start[y] + k) * rowBytes, weights.subarray(first + k, first + k + 4));
     }
+    for (; k < count[y]; k++) addRow(sums, image.data, (start[y] + k) * rowBytes, weights[first + k]);
     const out = y * rowBytes;
     for (let i = 0; i < rowBytes; i++) data[out + i] = sums[i] >> bits;
   }
   return { width: image.width, height, data: new Uint8Array(data.buffer) };
+}
+
+function addRow(sums: Int32Array, source: Uint8Array, from: number, weight: number): void {
+  for (let i = 0; i < sums.length; i++) sums[i] += Math.imul(source[from + i], weight);
+}
+
+function addFourRows(sums: Int32Array, source: Uint8Array, from: number, weights: Int32Array): void {
+  const rowBytes = sums.length;
+  const [first, second, third, fourth] = weights;
+  const row1 = from + rowBytes;
+  const row2 = row1 + rowBytes;
+  const row3 = row2 + rowBytes;
+  for (let i = 0; i < rowBytes; i++) {
+    const upper = Math.imul(source[from + i], first) + Math.imul(source[row1 + i], second);
+    const lower = Math.imul(source[row2 + i], third) + Math.imul(source[row3 + i], fourth);
+    sums[i] += upper + lower;
+  }
 }
