@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type ImportRules, importCycle, type LayerTable, layerViolations } from "./layer-rules.ts";
+import { type ImportRules, importCycle, type LayerTable, layerViolations, wayToNode } from "./layer-rules.ts";
 import { librarySources, ROOT } from "./source-tree.ts";
 
 const layers: LayerTable = JSON.parse(readFileSync(join(import.meta.dirname, "layers.json"), "utf8"));
@@ -39,6 +39,11 @@ test("each layer imports only layers listed before it", () => {
   expect(upward).toEqual([]);
 });
 
+// Catches an entry for pages that fails to load there because something below it names a Node module.
+test("what pages load reaches no Node module by static imports", () => {
+  for (const entry of ["src/index.ts", "src/web.ts"]) expect(wayToNode(entry, librarySources()), entry).toBeUndefined();
+});
+
 // The rest plants one violation each: a rule that lets it pass proves nothing about the tree.
 test("an upward import is found", () => {
   expect(planted("src/base/x.ts", 'import { a } from "../tensor/a.ts";')).toEqual([
@@ -57,6 +62,7 @@ test("an import between sibling backends is found", () => {
 test("a Node module outside the folders for it is found", () => {
   expect(planted("src/weights/x.ts", 'import { readFileSync } from "node:fs";')).toHaveLength(1);
   expect(planted("src/io/node/x.ts", 'import { readFileSync } from "node:fs";')).toEqual([]);
+  expect(planted("src/backend/wasm/node-worker.ts", 'import { Worker } from "node:worker_threads";')).toEqual([]);
   expect(planted("src/io/x.ts", 'const fs = await import("node:fs");')).toEqual([]);
 });
 
@@ -76,4 +82,18 @@ test("a cycle through three files is found", () => {
   expect(cycle).toEqual(["src/base/a.ts", "src/base/b.ts", "src/base/c.ts", "src/base/a.ts"]);
   const typed = { path: "src/base/c.ts", text: 'import type { A } from "./a.ts";' };
   expect(importCycle([file("a", "b"), file("b", "c"), typed])).toBeUndefined();
+});
+
+test("a static way to Node's modules is found through two files, a dynamic one is none", () => {
+  const entry = { path: "src/web.ts", text: 'export { a } from "./io/a.ts";' };
+  const direct = { path: "src/io/a.ts", text: 'import { b } from "./node/b.ts";' };
+  const late = { path: "src/io/a.ts", text: 'const { b } = await import("./node/b.ts");' };
+  const node = { path: "src/io/node/b.ts", text: 'import { readFile } from "node:fs/promises";' };
+  expect(wayToNode("src/web.ts", [entry, direct, node])).toEqual([
+    "src/web.ts",
+    "src/io/a.ts",
+    "src/io/node/b.ts",
+    "node:fs/promises",
+  ]);
+  expect(wayToNode("src/web.ts", [entry, late, node])).toBeUndefined();
 });

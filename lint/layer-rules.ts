@@ -19,7 +19,7 @@ export const ENTRY = "entry";
 // one backend must be removable without touching another
 const SIBLINGS = ["src/backend/wasm/", "src/backend/webgpu/", "src/backend/onnx/"];
 
-// programs for Node alone; everywhere else Node's modules stand in a folder called node, so that a page never loads them
+// programs for Node alone; everywhere else Node's modules stand in a folder or file with that word in its name
 const NODE_LAYERS = ["server", "cli"];
 
 export function layerOf(path: string): string {
@@ -28,7 +28,7 @@ export function layerOf(path: string): string {
 }
 
 function mayUseNode(path: string): boolean {
-  return path.split("/").includes("node") || path === "src/node.ts" || NODE_LAYERS.includes(layerOf(path));
+  return path.split(/[/.-]/).includes("node") || NODE_LAYERS.includes(layerOf(path));
 }
 
 /** Path of the file that a relative import names, or undefined for a package. */
@@ -49,7 +49,7 @@ function relativeViolation(from: string, target: string, layers: LayerTable): st
 function packageViolation(from: string, name: string, isDynamic: boolean, rules: ImportRules): string | undefined {
   if (name.startsWith("node:")) {
     // a dynamic import behind a check of the platform is how one file serves both
-    return mayUseNode(from) || isDynamic ? undefined : `imports ${name} outside a folder called node`;
+    return mayUseNode(from) || isDynamic ? undefined : `imports ${name} outside a folder or file called node`;
   }
   const parts = name.split("/");
   const packageName = name.startsWith("@") ? parts.slice(0, 2).join("/") : parts[0];
@@ -99,4 +99,23 @@ export function importCycle(files: readonly SourceFile[]): readonly string[] | u
     if (cycle !== undefined) return cycle;
   }
   return undefined;
+}
+
+/** Chain of static imports that leads from a file to one of Node's modules, or undefined: a page could not load that file. */
+export function wayToNode(entry: string, files: readonly SourceFile[]): readonly string[] | undefined {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const seen = new Set<string>();
+  const visit = (path: string): readonly string[] | undefined => {
+    const file = byPath.get(path);
+    if (seen.has(path) || file === undefined) return undefined;
+    seen.add(path);
+    const dynamic = dynamicImportsOf(file);
+    for (const name of valueImportsOf(file).filter((one) => !dynamic.includes(one))) {
+      if (name.startsWith("node:")) return [path, name];
+      const rest = visit(resolveImport(path, name) ?? name);
+      if (rest !== undefined) return [path, ...rest];
+    }
+    return undefined;
+  };
+  return visit(entry);
 }
