@@ -1,66 +1,90 @@
 import type { ImageDecoder, ImageDecoders } from "../decode-image.ts";
 import { ImageFormatError, ImageTooLargeError } from "../errors.ts";
-import type { ImageFormat } from "../image-format.ts";
-import { rgbImage } from "../rgb-image.ts";
+import { type RgbImage, rgbImage, type Size } from "../rgb-image.ts";
 
 const MIME_TYPES = {
   webp: "image/webp",
   gif: "image/gif",
   avif: "image/avif",
-  svg: "image/svg+xml",
   bmp: "image/bmp",
   tiff: "image/tiff",
   heic: "image/heic",
   jxl: "image/jxl",
   ico: "image/x-icon",
-} as const satisfies Partial<Record<ImageFormat, string>>;
+} as const;
 
-/** What the browser itself decodes, through createImageBitmap; works in pages and workers. */
+/**
+ * What the browser itself decodes, in pages and workers; SVG in pages only. A format that this browser lacks (TIFF in
+ * Chromium, HEIC outside Safari) throws ImageFormatError.
+ */
 export function webImageDecoders(): ImageDecoders {
-  return Object.fromEntries(Object.entries(MIME_TYPES).map(([format, type]) => [format, throughBitmap(format, type)]));
+  const entries = Object.entries(MIME_TYPES).map(([format, type]) => [format, throughBitmap(format, type)]);
+  return { ...Object.fromEntries(entries), svg: throughImageElement };
 }
 
 function throughBitmap(format: string, type: string): ImageDecoder {
   return async (bytes, { maxPixels }) => {
-    const bitmap = await openBitmap(bytes, format, type);
+    const bitmap = await createImageBitmap(blobOf(bytes, type), {
+      colorSpaceConversion: "none",
+      premultiplyAlpha: "none",
+    }).catch((cause: unknown) => {
+      throw undecodable(format, cause);
+    });
     try {
-      const { width, height } = bitmap;
-      if (width * height > maxPixels) throw new ImageTooLargeError(width, height, maxPixels);
-      const context = new OffscreenCanvas(width, height).getContext("2d", {
-        colorSpace: "srgb",
-        willReadFrequently: true,
-      });
-      if (context === null) {
-        throw new ImageFormatError(
-          format,
-          "This browser has no 2-D canvas for decoding.",
-          "Convert the picture to PNG.",
-        );
-      }
-      context.drawImage(bitmap, 0, 0);
-      const rgba = context.getImageData(0, 0, width, height).data;
-      const rgb = new Uint8Array(width * height * 3);
-      for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) rgb.set(rgba.subarray(from, from + 3), to);
       // the browser has applied the file's orientation
-      return { image: rgbImage(width, height, rgb), orientation: 1 };
+      return { image: readPixels(bitmap, bitmap, format, maxPixels), orientation: 1 };
     } finally {
       bitmap.close();
     }
   };
 }
 
-async function openBitmap(bytes: Uint8Array, format: string, type: string): Promise<ImageBitmap> {
-  try {
-    return await createImageBitmap(new Blob([new Uint8Array(bytes)], { type }), {
-      colorSpaceConversion: "none",
-      premultiplyAlpha: "none",
-    });
-  } catch (cause) {
-    throw new ImageFormatError(
-      format,
-      `This browser cannot decode the ${format} picture.`,
-      "Convert it to PNG or JPEG, or check that the file is whole.",
-      { cause },
-    );
+// createImageBitmap takes no SVG blob; an <img> draws it without running scripts or loading anything else
+const throughImageElement: ImageDecoder = async (bytes, { maxPixels }) => {
+  if (typeof Image === "undefined") {
+    throw new ImageFormatError("svg", "A worker cannot decode SVG.", "Decode it in the page, or convert it to PNG.");
   }
+  const url = URL.createObjectURL(blobOf(bytes, "image/svg+xml"));
+  try {
+    const element = new Image();
+    element.src = url;
+    await element.decode().catch((cause: unknown) => {
+      throw undecodable("svg", cause);
+    });
+    const size = { width: element.naturalWidth, height: element.naturalHeight };
+    return { image: readPixels(element, size, "svg", maxPixels), orientation: 1 };
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+};
+
+function readPixels(source: CanvasImageSource, { width, height }: Size, format: string, maxPixels: number): RgbImage {
+  if (width * height > maxPixels) throw new ImageTooLargeError(width, height, maxPixels);
+  if (width < 1 || height < 1) throw undecodable(format, undefined);
+  const context = new OffscreenCanvas(width, height).getContext("2d", { colorSpace: "srgb", willReadFrequently: true });
+  if (context === null) {
+    throw new ImageFormatError(format, "This browser has no 2-D canvas for decoding.", "Convert the picture to PNG.");
+  }
+  context.drawImage(source, 0, 0, width, height);
+  const rgba = context.getImageData(0, 0, width, height).data;
+  const rgb = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
+    rgb[to] = rgba[from];
+    rgb[to + 1] = rgba[from + 1];
+    rgb[to + 2] = rgba[from + 2];
+  }
+  return rgbImage(width, height, rgb);
+}
+
+function blobOf(bytes: Uint8Array, type: string): Blob {
+  return new Blob([new Uint8Array(bytes)], { type });
+}
+
+function undecodable(format: string, cause: unknown): ImageFormatError {
+  return new ImageFormatError(
+    format,
+    `This browser cannot decode the ${format} picture.`,
+    "Convert it to PNG or JPEG, or check that the file is whole.",
+    { cause },
+  );
 }
