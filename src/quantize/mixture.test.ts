@@ -1,6 +1,35 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { byteLengthOf } from "../weights/quant/formats.ts";
-import { chooseTypes, type TensorSummary } from "./mixture.ts";
+import { byteLengthOf, type GgmlType } from "../weights/quant/formats.ts";
+import { chooseTypes, isQuantisePreset, type TensorSummary } from "./mixture.ts";
+
+interface Golden {
+  readonly models: Readonly<
+    Record<
+      string,
+      { names: string[]; shapes: number[][]; types: GgmlType[]; presets: Readonly<Record<string, GgmlType[]>> }
+    >
+  >;
+}
+
+const goldenFile = new URL("../../test/golden/quant/mixture.json", import.meta.url);
+const { models } = JSON.parse(readFileSync(goldenFile, "utf8")) as Golden;
+const cases = Object.entries(models).flatMap(([model, { presets }]) =>
+  Object.keys(presets).map((preset) => ({ model, preset })),
+);
+
+// llama.cpp's own quantiser ran on small models of the four families: every tensor's type must be the one it chose.
+test.each(cases)("$preset of $model has llama.cpp's types", ({ model, preset }) => {
+  if (!isQuantisePreset(preset)) throw new Error(preset);
+  const { names, shapes, types, presets } = models[model];
+  const chosen = chooseTypes(
+    preset,
+    names.map((name, i) => ({ name, shape: shapes[i], type: types[i] })),
+  );
+  expect(names.map((name, i) => `${name} ${chosen[i]}`)).toEqual(
+    names.map((name, i) => `${name} ${presets[preset][i]}`),
+  );
+});
 
 const tensor = (name: string, ...shape: number[]): TensorSummary => ({ name, shape, type: "F16" });
 

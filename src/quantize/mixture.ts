@@ -10,7 +10,7 @@ export interface TensorSummary {
 }
 
 /** Place of a tensor in the network, as far as mixtures tell places apart. */
-type Role = "output" | "embedding" | "value" | "down" | "attentionOutput" | "fused" | "other";
+type Role = "output" | "embedding" | "value" | "down" | "other";
 
 /** Which of its kind a tensor is: `index` of `count`, in file order. */
 interface Rank {
@@ -57,12 +57,12 @@ const PRESETS = {
   Q4_K_M: {
     fileType: 15,
     base: "Q4_K",
-    rules: { output: "Q6_K", fused: "Q5_K", value: q6IfMore("Q4_K"), down: q6IfMore("Q4_K") },
+    rules: { output: "Q6_K", value: q6IfMore("Q4_K"), down: q6IfMore("Q4_K") },
   },
   Q5_K_M: {
     fileType: 17,
     base: "Q5_K",
-    rules: { output: "Q6_K", fused: "Q6_K", value: q6IfMore("Q5_K"), down: q6IfMore("Q5_K") },
+    rules: { output: "Q6_K", value: q6IfMore("Q5_K"), down: q6IfMore("Q5_K") },
   },
 } as const satisfies Record<string, Preset>;
 
@@ -86,9 +86,8 @@ export function fileTypeOf(preset: QuantisePreset): number {
 const ROLES: readonly (readonly [pattern: RegExp, role: Role])[] = [
   [/^output\.weight$|lm_head\.weight$/, "output"],
   [/token_embd\.weight$|embed_tokens\.weight$/, "embedding"],
-  [/attn_v\.weight$|v_proj\.weight$/, "value"],
-  [/attn_qkv\.weight$|in_proj_qkv\.weight$|attn\.qkv\.weight$/, "fused"],
-  [/attn_output\.weight$|attn_out\.weight$|o_proj\.weight$|out_proj\.weight$/, "attentionOutput"],
+  // a fused projection holds the values too; 4.6 has both kinds, counted together
+  [/attn_v\.weight$|v_proj\.weight$|attn_qkv\.weight$|in_proj_qkv\.weight$|attn\.qkv\.weight$/, "value"],
   [/ffn_(down|up)\.weight$|down_proj\.weight$|mlp\.fc[12]\.weight$/, "down"],
 ];
 
@@ -133,11 +132,7 @@ function ranksOf(tensors: readonly TensorSummary[], roles: readonly Role[]): Ran
     seen.set(group, index + 1);
     return index;
   });
-  return groups.map((group, i) => {
-    // layers with a fused projection have no value tensor of their own and count as layers all the same
-    const fused = roles[i] === "value" ? (seen.get(group.replace("value", "fused")) ?? 0) : 0;
-    return { index: indices[i], count: (seen.get(group) ?? 0) + fused };
-  });
+  return groups.map((group, i) => ({ index: indices[i], count: seen.get(group) ?? 0 }));
 }
 
 function fitting(type: EncodableType, rowLength: number): EncodableType {
