@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { MiniCpmError } from "../base/errors.ts";
 import { memorySource } from "../io/memory-source.ts";
+import { layOutGguf } from "../weights/gguf/write-header.ts";
 import { ImportanceError } from "./errors.ts";
-import { ImportanceCollector, readImportance, writeImportance } from "./imatrix.ts";
+import { ImportanceCollector, type ImportanceMatrix, readImportance, writeImportance } from "./imatrix.ts";
 
 /** A file laid out by hand after the published format: sums are mean squares times calls. */
 function fileByHand(): Uint8Array {
@@ -60,4 +61,35 @@ test("mutated files give a matrix or a typed error", async () => {
     }),
     { seed: 20261122, numRuns: 300 },
   );
+});
+
+async function matrixOf(tensors: Record<string, number[]>): Promise<ImportanceMatrix> {
+  const declarations = Object.entries(tensors).map(([name, values]) => ({
+    name,
+    type: "F32" as const,
+    shape: [1, values.length],
+  }));
+  const layout = layOutGguf(new Map([["imatrix.chunk_count", { type: "u32", value: 9 }]]), declarations);
+  const bytes = new Uint8Array(layout.fileBytes);
+  bytes.set(layout.header);
+  for (const [i, values] of Object.values(tensors).entries()) {
+    bytes.set(new Uint8Array(Float32Array.from(values).buffer), layout.tensors[i].offsetBytes);
+  }
+  return readImportance(memorySource(bytes, "imatrix.gguf"));
+}
+
+// In this format sums are over rows, not means times calls.
+test("a matrix in a GGUF file gives sums divided by counts, and leaves out what was never seen", async () => {
+  const matrix = await matrixOf({
+    "a.in_sum2": [4, 8],
+    "a.counts": [4],
+    "b.in_sum2": [0, 0],
+    "b.counts": [0],
+  });
+  expect([...matrix.entries.keys()]).toEqual(["a"]);
+  expect(matrix.entries.get("a")?.meanSquares).toEqual(Float32Array.of(1, 2));
+  expect(matrix.chunkCount).toBe(9);
+  await expect(matrixOf({ "a.in_sum2": [1] })).rejects.toThrow(/sums for a and no counts/);
+  await expect(matrixOf({ "a.weight": [1] })).rejects.toThrow(/no importance matrix/);
+  await expect(matrixOf({ "a.in_sum2": [-1], "a.counts": [1] })).rejects.toThrow(ImportanceError);
 });

@@ -1,5 +1,7 @@
 import type { ByteSource } from "../io/byte-source.ts";
+import { openCheckpoint } from "../weights/open-checkpoint.ts";
 import { ImportanceError } from "./errors.ts";
+import { importanceFromGguf } from "./imatrix-gguf.ts";
 
 /** Mean squared activations that a weight's columns met, by the weight's name. */
 export interface ImportanceMatrix {
@@ -21,8 +23,16 @@ export interface ImportanceEntry {
 const MAX_FILE_BYTES = 1 << 28;
 const MAX_NAME_BYTES = 1 << 12;
 
-/** Reads the imatrix.dat layout of llama.cpp. Throws ImportanceError when it contradicts itself. */
+/** Reads an importance matrix of llama.cpp, imatrix.dat or GGUF. Throws ImportanceError when it contradicts itself. */
 export async function readImportance(source: ByteSource, signal?: AbortSignal): Promise<ImportanceMatrix> {
+  const start = await source.read(0, Math.min(4, source.sizeBytes), signal);
+  if (new TextDecoder().decode(start) === "GGUF") {
+    return importanceFromGguf(await openCheckpoint(source, signal === undefined ? {} : { signal }), signal);
+  }
+  return readDat(source, signal);
+}
+
+async function readDat(source: ByteSource, signal: AbortSignal | undefined): Promise<ImportanceMatrix> {
   if (source.sizeBytes > MAX_FILE_BYTES) throw new ImportanceError(source.name, `it has ${source.sizeBytes} bytes`);
   const bytes = await source.read(0, source.sizeBytes, signal);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
