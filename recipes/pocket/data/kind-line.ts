@@ -15,11 +15,12 @@ interface LineStyle {
 function lineStyle({ random, stage, splits }: KindContext): LineStyle {
   const face = pickFace(random, { split: splits.fonts, mono: 0.25 });
   const [low, high] = stage.lineCharacters;
-  let text = lineText(random, low, high, splits.values);
+  const options = { low, high, split: splits.values, ...(stage.lineKinds && { kinds: stage.lineKinds }) };
+  let text = lineText(random, options);
   if (face.family.caps) text = text.toUpperCase();
   // A character the face lacks would be drawn by another font: take a text without it.
   for (let tries = 0; !canPrint(face, text) && tries < 20; tries++) {
-    text = lineText(random, low, high, splits.values);
+    text = lineText(random, options);
     if (face.family.caps) text = text.toUpperCase();
   }
   if (!canPrint(face, text)) text = text.replace(/[^\u0020-\u007e]/g, "").padEnd(low, "0");

@@ -26,7 +26,7 @@ function shortLines(context: KindContext, kit: TypeKit, count: number): Block[] 
   const { random, stage, splits } = context;
   const [low, high] = stage.lineCharacters;
   return Array.from({ length: count }, () =>
-    text(printable(kit, lineText(random, low, Math.min(high, 28), splits.values)), kit.body),
+    text(printable(kit, lineText(random, { low, high: Math.min(high, 28), split: splits.values })), kit.body),
   );
 }
 

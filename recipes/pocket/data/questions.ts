@@ -17,7 +17,7 @@ import {
   readPhrasings,
   textInPhrasings,
 } from "./phrasings.ts";
-import { chance, integer, pick, type Random, weighted } from "./random.ts";
+import { chance, integer, pick, type Random, weighted, weightedItem } from "./random.ts";
 import { itemName } from "./receipt-data.ts";
 import type { Box, Field, Kind, Line, Pixels, Turn } from "./types.ts";
 
@@ -69,23 +69,34 @@ const readAll: Asker = (random, scene) => ({
   task: "read",
 });
 
+/** Values people ask for most. */
+const askedOften: Readonly<Record<string, number>> = {
+  total: 6,
+  date: 3,
+  merchant: 3,
+  subtotal: 2,
+  tax: 2,
+  number: 1.5,
+  dueDate: 1.5,
+};
+
 const namedField: Asker = (random, scene) => {
   const named = scene.fields.filter((field) => field.key in fieldPhrasings);
   if (named.length === 0) return undefined;
-  const field = pick(random, named);
+  const field = weightedItem(random, named, ({ key }) => askedOften[key] ?? 1);
   return located(pick(random, fieldPhrasings[field.key]), field, scene.image, field.key);
 };
 
-/** A form's value by the label printed beside it; an empty field is "not shown". */
+function labelQuestion(random: Random, label: string): string {
+  return fill(pick(random, labelPhrasings), { label, lower: label.toLowerCase() });
+}
+
+/** A form's value by the label printed beside it. */
 const labelledField: Asker = (random, scene) => {
-  const list = scene.fields.filter((field) => /^(label|empty):/.test(field.key));
+  const list = scene.fields.filter((field) => field.key.startsWith("label:"));
   if (list.length === 0) return undefined;
   const field = pick(random, list);
-  const [state, label] = [field.key.slice(0, 5), field.key.slice(6)];
-  const question = fill(pick(random, labelPhrasings), { label, lower: label.toLowerCase() });
-  return state === "empty"
-    ? { question, answer: NOT_SHOWN, task: "absent" }
-    : located(question, field, scene.image, "label");
+  return located(labelQuestion(random, field.key.slice(6)), field, scene.image, "label");
 };
 
 /** Items as rows of their parts, in printed order. */
@@ -197,6 +208,10 @@ function plausible(key: string, { fields, lines, kind }: Asked): boolean {
 }
 
 const absent: Asker = (random, scene) => {
+  // A form's empty field: the label is there, the value is not.
+  const empty = scene.fields.filter((field) => field.key.startsWith("empty:"));
+  if (empty.length > 0 && chance(random, 0.5))
+    return { question: labelQuestion(random, pick(random, empty).key.slice(6)), answer: NOT_SHOWN, task: "absent" };
   const items = itemsOf(scene);
   if (items.length > 0 && chance(random, 0.25)) {
     const name = itemName(random);
@@ -289,23 +304,42 @@ export function ask(random: Random, scene: Asked, count: readonly [number, numbe
   if (scene.kind === "blank" || scene.lines.length === 0)
     return distinct(wanted, () => ({ question: anyQuestion(random), answer: NOT_SHOWN, task: "absent" }));
   const mix = mixes[mixOf[scene.kind] ?? "text"];
-  return distinct(wanted, () => {
-    if (chance(random, OUT_OF_SCOPE))
-      return { question: pick(random, outOfScopePhrasings), answer: REFUSAL, task: "refuse" };
-    if (chance(random, UNANSWERABLE)) return absent(random, scene);
-    return askers[weighted(random, mix)](random, scene) ?? namedField(random, scene) ?? readAll(random, scene);
-  });
+  const turns: Turn[] = [];
+  for (let i = 0; i < wanted; i++) {
+    // The class is drawn once and kept over redraws, or the scarce classes would lose to the ones with many phrasings.
+    const draw = classOf(random);
+    for (let tries = 0; tries < 8; tries++) {
+      const turn = draw === undefined ? askers[weighted(random, mix)](random, scene) : draw(random, scene);
+      if (turn === undefined || isRepeated(turns, turn)) continue;
+      turns.push(turn);
+      break;
+    }
+  }
+  return turns;
 }
 
-function distinct(count: number, draw: () => Turn | undefined): Turn[] {
-  const turns = new Map<string, Turn>();
-  for (let tries = 0; turns.size < count && tries < count * 6; tries++) {
+const outOfScope: Asker = (random) => ({
+  question: pick(random, outOfScopePhrasings),
+  answer: REFUSAL,
+  task: "refuse",
+});
+
+function classOf(random: Random): Asker | undefined {
+  const u = random.next();
+  if (u < OUT_OF_SCOPE) return outOfScope;
+  return u < OUT_OF_SCOPE + UNANSWERABLE ? absent : undefined;
+}
+
+/** One picture is not read twice, nor asked the same. */
+function isRepeated(turns: readonly Turn[], turn: Turn): boolean {
+  return turns.some((known) => known.question === turn.question || (known.task === "read" && turn.task === "read"));
+}
+
+function distinct(count: number, draw: () => Turn): Turn[] {
+  const turns: Turn[] = [];
+  for (let tries = 0; turns.length < count && tries < count * 6; tries++) {
     const turn = draw();
-    if (
-      turn !== undefined &&
-      ![...turns.values()].some((known) => known.answer === turn.answer && turn.task === "read")
-    )
-      turns.set(turn.question, turn);
+    if (!isRepeated(turns, turn)) turns.push(turn);
   }
-  return [...turns.values()];
+  return turns;
 }

@@ -43,13 +43,18 @@ export function integer(random: Random, low: number, high: number): number {
 
 /** Draws a key with probability proportional to its weight. */
 export function weighted<K extends string>(random: Random, weights: Readonly<Partial<Record<K, number>>>): K {
-  const entries = Object.entries<number | undefined>(weights) as [K, number | undefined][];
-  let left = random.next() * entries.reduce((sum, [, weight]) => sum + (weight ?? 0), 0);
-  for (const [key, weight] of entries) {
-    left -= weight ?? 0;
-    if (left < 0) return key;
+  const keys = Object.keys(weights) as K[];
+  return weightedItem(random, keys, (key) => weights[key] ?? 0);
+}
+
+/** Draws an element with probability proportional to its weight. */
+export function weightedItem<T>(random: Random, list: readonly T[], weight: (item: T) => number): T {
+  let left = random.next() * list.reduce((sum, item) => sum + weight(item), 0);
+  for (const item of list) {
+    left -= weight(item);
+    if (left < 0) return item;
   }
-  return entries[entries.length - 1][0];
+  return list[list.length - 1];
 }
 
 export function shuffle<T>(random: Random, list: readonly T[]): T[] {

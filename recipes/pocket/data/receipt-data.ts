@@ -208,7 +208,7 @@ export function drawSale({ random, stage, splits }: KindContext): Sale {
         ]),
       };
   const rate = pick(random, [5, 6, 7, 8, 8.25, 9.5, 10, 13, 19, 20]);
-  for (let tries = 0; tries < 60; tries++) {
+  for (let tries = 0; tries < 400; tries++) {
     const priced = drawItems(random, split, integer(random, ...stage.items));
     const sum = priced.reduce((total, item) => total + item.cents, 0);
     const discount = Math.round(sum * between(random, 0.03, 0.2));
@@ -233,7 +233,7 @@ export function drawSale({ random, stage, splits }: KindContext): Sale {
       change: money(paid - total, totalStyle),
     };
   }
-  throw new RangeError(`No sale of split "${split}" in 60 draws.`);
+  throw new RangeError(`No sale of split "${split}" in 400 draws.`);
 }
 
 function itemMoney(random: Random): MoneyStyle {

@@ -169,10 +169,20 @@ export interface Drawing {
   readonly spans: readonly Span[];
 }
 
+let shared: SKRSContext2D | undefined;
+
+/** One canvas serves all scenes: its memory lies outside the JavaScript heap, where the collector does not hurry. */
+function sharedContext(width: number, height: number): SKRSContext2D {
+  if (shared === undefined || shared.canvas.width < width || shared.canvas.height < height) {
+    const [w, h] = [Math.max(width, shared?.canvas.width ?? 0), Math.max(height, shared?.canvas.height ?? 0)];
+    shared = createCanvas(w, h).getContext("2d");
+  }
+  return shared;
+}
+
 /** Draws a scene and tells where every character's ink lies. */
 export function draw(scene: Scene): Drawing {
-  const canvas = createCanvas(scene.width, scene.height);
-  const context = canvas.getContext("2d");
+  const context = sharedContext(scene.width, scene.height);
   context.fillStyle = scene.paper;
   context.fillRect(0, 0, scene.width, scene.height);
   const characters: Character[] = [];

@@ -1,3 +1,5 @@
+import type { LineKind } from "./values.ts";
+
 /** Which third of fonts, templates or values a part of a sample is drawn from. */
 export type Split = "train" | "validation" | "heldOut";
 
@@ -84,6 +86,8 @@ export interface Stage {
   readonly kinds: Readonly<Partial<Record<Kind, number>>>;
   /** Length of a single line in characters, inclusive. */
   readonly lineCharacters: readonly [number, number];
+  /** What a single line prints; everything in its usual frequency when absent. */
+  readonly lineKinds?: Readonly<Partial<Record<LineKind, number>>>;
   /** Strength of wear and camera: 0 is a clean render, 1 the hardest. */
   readonly degradation: number;
   /** Size of one printed line in pixels (font size), smallest and largest. */

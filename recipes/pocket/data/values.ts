@@ -225,7 +225,8 @@ export function measure(random: Random): string {
   );
 }
 
-const lineKinds = {
+/** What a single line may print, by frequency. */
+export const lineKinds = {
   words: 26,
   price: 9,
   date: 7,
@@ -245,7 +246,9 @@ const lineKinds = {
   accents: 4,
 } as const;
 
-const lineValues: Readonly<Record<keyof typeof lineKinds, (random: Random, length: number) => string>> = {
+export type LineKind = keyof typeof lineKinds;
+
+const lineValues: Readonly<Record<LineKind, (random: Random, length: number) => string>> = {
   words: (random, length) => phrase(random, length),
   accents: (random, length) => phrase(random, length, 0.8),
   price: (random) => price(random),
@@ -274,11 +277,20 @@ const lineValues: Readonly<Record<keyof typeof lineKinds, (random: Random, lengt
     ),
 };
 
+export interface LineOptions {
+  /** Fewest and most characters. */
+  readonly low: number;
+  readonly high: number;
+  readonly split: Split;
+  readonly kinds?: Readonly<Partial<Record<LineKind, number>>>;
+}
+
 /** Text for one printed line of `low` to `high` characters: words, prices, dates, numbers, addresses, random strings. */
-export function lineText(random: Random, low: number, high: number, split: Split): string {
+export function lineText(random: Random, options: LineOptions): string {
+  const { low, high, split, kinds = lineKinds } = options;
   for (let tries = 0; tries < 200; tries++) {
     const length = integer(random, low, high);
-    const kind = weighted(random, lineKinds);
+    const kind = weighted<LineKind>(random, kinds);
     const text = fit(lineValues[kind](random, length), high);
     const home = valueSplit(text);
     if (text.length >= low && (home === split || home === "any")) return text;
