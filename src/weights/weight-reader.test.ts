@@ -31,6 +31,7 @@ test("claims that all fit finish silently", async () => {
 test("gaps, leftovers, wrong shapes and wrong types come together, by name", async () => {
   const reader = new WeightReader(await threeTensors());
   reader.claim("a", { shape: [8, 2] });
+  reader.claim("a", { shape: [8, 2] });
   reader.claim("b", { shape: [8], types: ["F32", "BF16"] });
   const missing = reader.claim("blk.0.attn_q.weight", { shape: [4, 4] });
   await expect(missing.read()).rejects.toThrow(/no tensor blk\.0\.attn_q\.weight/);

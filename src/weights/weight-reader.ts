@@ -17,9 +17,10 @@ export interface WeightExpectation {
 export class WeightReader {
   readonly checkpoint: Checkpoint;
   readonly #claimed = new Set<string>();
-  readonly #missing: string[] = [];
-  readonly #wrongShape: string[] = [];
-  readonly #wrongType: string[] = [];
+  // sets: stacked and tied weights claim one tensor several times, and are told once
+  readonly #missing = new Set<string>();
+  readonly #wrongShape = new Set<string>();
+  readonly #wrongType = new Set<string>();
 
   constructor(checkpoint: Checkpoint) {
     this.checkpoint = checkpoint;
@@ -33,7 +34,7 @@ export class WeightReader {
   claim(name: string, expectation: WeightExpectation): CheckpointTensor {
     const tensor = this.claimOptional(name, expectation);
     if (tensor !== undefined) return tensor;
-    this.#missing.push(name);
+    this.#missing.add(name);
     return standIn(this.checkpoint.fileName, name, expectation);
   }
 
@@ -44,10 +45,10 @@ export class WeightReader {
     this.#claimed.add(name);
     const { shape, types } = expectation;
     if (shape.length !== tensor.shape.length || shape.some((size, i) => size !== tensor.shape[i])) {
-      this.#wrongShape.push(`${name}: expected [${shape.join(", ")}], found [${tensor.shape.join(", ")}]`);
+      this.#wrongShape.add(`${name}: expected [${shape.join(", ")}], found [${tensor.shape.join(", ")}]`);
     }
     if (types !== undefined && !types.includes(tensor.type)) {
-      this.#wrongType.push(`${name}: expected ${types.join(" or ")}, found ${tensor.type}`);
+      this.#wrongType.add(`${name}: expected ${types.join(" or ")}, found ${tensor.type}`);
     }
     return tensor;
   }
@@ -60,10 +61,10 @@ export class WeightReader {
   /** Throws WeightMismatchError when anything differs from what was claimed. */
   finish(): void {
     const mismatch = {
-      missing: this.#missing,
+      missing: [...this.#missing],
       leftover: this.checkpoint.names.filter((name) => !this.#claimed.has(name)),
-      wrongShape: this.#wrongShape,
-      wrongType: this.#wrongType,
+      wrongShape: [...this.#wrongShape],
+      wrongType: [...this.#wrongType],
     };
     if (Object.values(mismatch).some((names) => names.length > 0)) {
       throw new WeightMismatchError(this.checkpoint.fileName, mismatch);
