@@ -9,9 +9,12 @@ export async function fetchSmall(
   http: HttpSettings,
   url: string,
   options: { readonly maxBytes: number; readonly signal?: AbortSignal },
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly headers: Headers }> {
   return withRetries(http, options.signal, async () => {
-    const reply = await request(http, url, { headers: { accept: "application/json" }, signal: options.signal });
+    const reply = await request(http, url, {
+      headers: { accept: "application/json", "accept-encoding": "identity" },
+      signal: options.signal,
+    });
     const parts: Uint8Array<ArrayBuffer>[] = [];
     let total = 0;
     for await (const chunk of reply.chunks()) {
@@ -23,6 +26,6 @@ export async function fetchSmall(
     const announced = contentLength(reply.headers);
     if (announced !== undefined && announced !== total)
       throw new NetworkError(url, `the connection ended after ${total} of ${announced} bytes`);
-    return new Uint8Array(await new Blob(parts).arrayBuffer());
+    return { bytes: new Uint8Array(await new Blob(parts).arrayBuffer()), headers: reply.headers };
   });
 }

@@ -22,7 +22,7 @@ export interface FaultServerOptions {
   /** Address with its query → content. */
   readonly files: ReadonlyMap<string, Uint8Array>;
   readonly faults?: (requestIndex: number, path: string) => Fault;
-  readonly extraHeaders?: Record<string, string>;
+  readonly headersFor?: (path: string) => Record<string, string>;
 }
 
 const PIECE_BYTES = 4096;
@@ -38,7 +38,7 @@ export async function startFaultServer(options: FaultServerOptions): Promise<Fau
     headersSeen.push(request.headers);
     const fault = options.faults?.(requests.length - 1, path) ?? { kind: "none" };
     const body = options.files.get(path);
-    for (const [name, value] of Object.entries(options.extraHeaders ?? {})) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(options.headersFor?.(path) ?? {})) response.setHeader(name, value);
     if (body) {
       answer(request, response, body, fault, (bytes) => {
         sentBytes += bytes;

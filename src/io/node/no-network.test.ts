@@ -1,0 +1,46 @@
+import { createSocket } from "node:dgram";
+import dns from "node:dns";
+import { get } from "node:http";
+import { connect, createServer } from "node:net";
+import { expect, test } from "vitest";
+import { assertNoNetwork, NetworkForbiddenError } from "./no-network.ts";
+
+// A guard with a hole proves nothing about what leaves the machine: each door is tried, over addresses nobody answers.
+test.each<[string, () => unknown]>([
+  ["fetch", () => fetch("http://127.0.0.1:9/")],
+  ["http", () => get("http://127.0.0.1:9/")],
+  ["net", () => connect(9, "127.0.0.1")],
+  ["dns", () => dns.lookup("localhost", () => undefined)],
+  ["dns promises", () => dns.promises.lookup("localhost")],
+  ["udp", () => createSocket("udp4").send("x", 9, "127.0.0.1")],
+  ["listen", () => createServer().listen(0)],
+  ["WebSocket", () => new WebSocket("ws://127.0.0.1:9/")],
+])("%s is refused", async (_name, attempt) => {
+  await expect(assertNoNetwork(async () => attempt())).rejects.toBeInstanceOf(NetworkForbiddenError);
+});
+
+// Code that catches the refusal and goes on must still fail the test.
+test("a swallowed attempt is reported", async () => {
+  const swallow = async (): Promise<string> => {
+    await fetch("http://127.0.0.1:9/").catch(() => undefined);
+    return "fine";
+  };
+  const caught = async (): Promise<string> => {
+    try {
+      return await swallow();
+    } catch {
+      return "hidden";
+    }
+  };
+  await expect(assertNoNetwork(caught)).rejects.toThrow(/fetch/);
+});
+
+test("afterwards everything is as before, also after a failure", async () => {
+  const before = [globalThis.fetch, dns.lookup];
+  expect(await assertNoNetwork(async () => 7)).toBe(7);
+  await expect(assertNoNetwork(() => Promise.reject(new RangeError("own")))).rejects.toThrow("own");
+  expect([globalThis.fetch, dns.lookup]).toEqual(before);
+  const socket = createSocket("udp4");
+  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+  socket.close();
+});
