@@ -112,7 +112,7 @@ export function chooseTypes(preset: QuantisePreset, tensors: readonly TensorSumm
 }
 
 /** True for weights with two or more dimensions that are no norm, position table or convolution. */
-export function isQuantisable({ name, shape }: TensorSummary): boolean {
+function isQuantisable({ name, shape }: TensorSummary): boolean {
   return name.endsWith("weight") && shape.length >= 2 && !KEPT.test(name);
 }
 

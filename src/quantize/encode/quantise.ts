@@ -23,7 +23,7 @@ const ENCODERS = {
 export type EncodableType = keyof typeof ENCODERS;
 
 /** True when `type` can be written. */
-export function isEncodable(type: GgmlType): type is EncodableType {
+function isEncodable(type: GgmlType): type is EncodableType {
   return Object.hasOwn(ENCODERS, type);
 }
 
