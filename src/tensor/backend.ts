@@ -20,6 +20,23 @@ export type Precision =
   /** Activations are quantised to 8 bit per block, products summed in int32. */
   | "integer";
 
+/** What a graph does with a weight; a backend keeps a form for each. */
+export type WeightUse =
+  /** y = x Wᵀ, W [out, in]. */
+  | "linear"
+  /** y = x W, W [in, out]. */
+  | "transposed"
+  /** Rows looked up by id. */
+  | "table"
+  /** Read as it is: norms, biases, queries, convolution taps. */
+  | "plain";
+
+export interface UploadOptions {
+  readonly precision: Precision;
+  readonly uses: readonly WeightUse[];
+  readonly signal?: AbortSignal;
+}
+
 /** A weight kept by a backend in a form of its own. */
 export interface ResidentWeight extends Disposable {
   readonly name: string;
@@ -85,10 +102,7 @@ export interface Backend extends Disposable {
   /** Bytes allocated now: weights, states, workspaces. */
   readonly residentBytes: number;
   /** Reads a weight in bounded chunks into the backend's own layout. Throws where no kernel takes its type. */
-  upload(
-    source: WeightSource,
-    options: { readonly precision: Precision; readonly signal?: AbortSignal },
-  ): Promise<ResidentWeight>;
+  upload(source: WeightSource, options: UploadOptions): Promise<ResidentWeight>;
   /** Allocates a zeroed state shaped as the graph's state of that name. */
   createState(graph: Graph, name: string): ResidentState;
   lower(graph: Graph, options: LowerOptions): Executable;

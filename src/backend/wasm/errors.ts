@@ -1,0 +1,48 @@
+import { MiniCpmError } from "../../base/errors.ts";
+
+/** The machine cannot give, or WebAssembly cannot address, the memory asked for. */
+export class OutOfMemoryError extends MiniCpmError {
+  constructor(neededBytes: number, freeBytes: number, options?: ErrorOptions) {
+    const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
+    super(
+      "E_OUT_OF_MEMORY",
+      `${mib(neededBytes)} MiB are needed in one piece, but ${mib(freeBytes)} MiB are left of WebAssembly's 4 GiB.`,
+      "Choose a smaller quantisation or context, or dispose of another model first.",
+      options,
+    );
+  }
+}
+
+/** A thread stopped or trapped while it computed; the backend cannot be used further. */
+export class WorkerFailedError extends MiniCpmError {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(
+      "E_WORKER_FAILED",
+      `A compute thread failed: ${reason}.`,
+      "Dispose of the backend and create it again; please report the message if it happens twice.",
+      options,
+    );
+  }
+}
+
+/** A weight's type has no kernel for what the graph does with it. */
+export class WeightTypeError extends MiniCpmError {
+  constructor(name: string, type: string, use: string) {
+    super(
+      "E_WEIGHT_TYPE",
+      `Weight "${name}" of type ${type} cannot be used as ${use}.`,
+      "Convert the file to F16, Q8_0 or Q4_K_M with `minicpmv quantize`.",
+    );
+  }
+}
+
+/** The stored bytes of a weight end early. */
+export class WeightBytesError extends MiniCpmError {
+  constructor(name: string, expectedBytes: number, actualBytes: number) {
+    super(
+      "E_WEIGHT_BYTES",
+      `Weight "${name}" gave ${actualBytes} bytes where ${expectedBytes} were expected.`,
+      "The file is cut short or changed while it was read: download it again.",
+    );
+  }
+}

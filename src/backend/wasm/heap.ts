@@ -1,0 +1,80 @@
+import { roundUp } from "../../tensor/planner.ts";
+import { OutOfMemoryError } from "./errors.ts";
+import { MAXIMUM_MEMORY_PAGES } from "./kernels/module.ts";
+
+const PAGE_BYTES = 65536;
+const ALIGNMENT = 64;
+const LIMIT_BYTES = MAXIMUM_MEMORY_PAGES * PAGE_BYTES - PAGE_BYTES;
+
+interface Block {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/** First-fit allocator over one WebAssembly memory; free neighbours are joined, the memory grows when it must. */
+export class Heap {
+  readonly memory: WebAssembly.Memory;
+  #free: Block[] = [];
+  #end: number;
+  #allocatedBytes = 0;
+
+  /** `reservedBytes` at the start are the caller's. */
+  constructor(memory: WebAssembly.Memory, reservedBytes: number) {
+    this.memory = memory;
+    this.#end = roundUp(reservedBytes, ALIGNMENT);
+  }
+
+  get allocatedBytes(): number {
+    return this.#allocatedBytes;
+  }
+
+  /** Address of `bytes` fresh bytes, aligned to 64. Throws OutOfMemoryError. */
+  allocate(bytes: number): number {
+    const size = roundUp(Math.max(bytes, 1), ALIGNMENT);
+    const index = this.#free.findIndex((block) => block.bytes >= size);
+    if (index >= 0) {
+      const block = this.#free[index];
+      const rest = { address: block.address + size, bytes: block.bytes - size };
+      this.#free.splice(index, 1, ...(rest.bytes > 0 ? [rest] : []));
+      this.#allocatedBytes += size;
+      return block.address;
+    }
+    const address = this.#end;
+    this.#grow(address + size);
+    this.#end = address + size;
+    this.#allocatedBytes += size;
+    return address;
+  }
+
+  free(address: number, bytes: number): void {
+    const size = roundUp(Math.max(bytes, 1), ALIGNMENT);
+    this.#allocatedBytes -= size;
+    const blocks = [...this.#free, { address, bytes: size }].sort((a, b) => a.address - b.address);
+    const joined: Block[] = [];
+    for (const block of blocks) {
+      const last = joined.at(-1);
+      if (last !== undefined && last.address + last.bytes === block.address) {
+        joined[joined.length - 1] = { address: last.address, bytes: last.bytes + block.bytes };
+      } else {
+        joined.push(block);
+      }
+    }
+    const top = joined.at(-1);
+    if (top !== undefined && top.address + top.bytes === this.#end) {
+      this.#end = top.address;
+      joined.pop();
+    }
+    this.#free = joined;
+  }
+
+  #grow(end: number): void {
+    const have = this.memory.buffer.byteLength;
+    if (end <= have) return;
+    if (end > LIMIT_BYTES) throw new OutOfMemoryError(end - this.#end, LIMIT_BYTES - this.#end);
+    try {
+      this.memory.grow(Math.ceil((end - have) / PAGE_BYTES));
+    } catch (cause) {
+      throw new OutOfMemoryError(end - this.#end, 0, { cause });
+    }
+  }
+}

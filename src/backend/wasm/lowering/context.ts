@@ -1,0 +1,214 @@
+import { present } from "../../../base/invariant.ts";
+import type { WeightUse } from "../../../tensor/backend.ts";
+import { capacityOf, type Dim, type Extents } from "../../../tensor/dim.ts";
+import { BindingError } from "../../../tensor/errors.ts";
+import type { Graph, Node, Value, ValueId } from "../../../tensor/graph.ts";
+import { ArenaBuffer, fixedBuffer, type PlacedBuffer } from "../buffers.ts";
+import { WeightTypeError } from "../errors.ts";
+import { at, densePlace, ELEMENT_BYTES, isDense, type Place, rowsTimes } from "../place.ts";
+import type { Argument, KernelStep, Split, Step } from "../program.ts";
+import type { WasmState } from "../wasm-state.ts";
+import type { WasmWeight, WeightForm } from "../wasm-weight.ts";
+
+/** What the lowering of one graph knows and gathers. */
+export class LoweringContext {
+  readonly graph: Graph;
+  readonly steps: Step[] = [];
+  readonly buffers: ArenaBuffer[] = [];
+  readonly weights: Readonly<Record<string, WasmWeight>>;
+  readonly states: Readonly<Record<string, WasmState>>;
+  readonly memory: WebAssembly.Memory;
+  /** Where the arena lies at this moment; for host steps. */
+  readonly arenaAddress: () => number;
+  /** Largest scratch that one thread needs. */
+  scratchBytes = 0;
+  readonly #places: (Place | undefined)[];
+  readonly #stateOf = new Map<ValueId, WasmState>();
+  readonly #weightNames: ReadonlyMap<ValueId, string>;
+  readonly #shared = new Map<string, Place>();
+  readonly #allocateConstant: (values: Float32Array | Int32Array) => number;
+
+  constructor(parts: {
+    readonly graph: Graph;
+    readonly weights: Readonly<Record<string, WasmWeight>>;
+    readonly states: Readonly<Record<string, WasmState>>;
+    readonly memory: WebAssembly.Memory;
+    readonly arenaAddress: () => number;
+    readonly allocateConstant: (values: Float32Array | Int32Array) => number;
+  }) {
+    this.arenaAddress = parts.arenaAddress;
+    this.graph = parts.graph;
+    this.#allocateConstant = parts.allocateConstant;
+    this.weights = parts.weights;
+    this.states = parts.states;
+    this.memory = parts.memory;
+    this.#places = new Array(parts.graph.values.length);
+    this.#weightNames = new Map(Object.entries(parts.graph.weights).map(([name, id]) => [id, name]));
+    for (const [name, { from }] of Object.entries(parts.graph.states)) {
+      const state = parts.states[name];
+      if (state === undefined) throw new BindingError(`state "${name}" was not given`);
+      this.#stateOf.set(from, state);
+    }
+  }
+
+  value(id: ValueId): Value {
+    return this.graph.values[id];
+  }
+
+  /** Where a value lies; leaves are placed when first asked for. */
+  place(id: ValueId): Place {
+    const known = this.#places[id];
+    if (known !== undefined) return known;
+    const value = this.value(id);
+    const place =
+      value.kind === "weight"
+        ? this.#plainWeight(value)
+        : densePlace(this.arena(this.#bytesOf(value.dims)), value.dims);
+    this.#places[id] = place;
+    return place;
+  }
+
+  /** Gives an op's output memory of its own. */
+  output(node: Node, index = 0): Place {
+    const id = node.outputs[index];
+    const { dims } = this.value(id);
+    return this.setPlace(id, densePlace(this.arena(this.#bytesOf(dims)), dims));
+  }
+
+  setPlace(id: ValueId, place: Place): Place {
+    this.#places[id] = place;
+    return place;
+  }
+
+  /** The place of a value, copied together first where it is a view with gaps. */
+  dense(id: ValueId): Place {
+    const place = this.place(id);
+    if (isDense(place)) return place;
+    const copy = this.copyDense(place);
+    this.#places[id] = copy;
+    return copy;
+  }
+
+  copyDense(place: Place): Place {
+    const { width, headCount, rows } = place;
+    const rowStride = width * headCount * ELEMENT_BYTES;
+    const buffer = this.arena((rows?.capacity ?? 1) * rowStride);
+    const headStride = headCount === 1 ? 0 : width * ELEMENT_BYTES;
+    const copy: Place = { ...place, buffer, offsetBytes: 0, rowStride, headStride };
+    this.copy(place, copy);
+    return copy;
+  }
+
+  /** Copies rows and heads of `from` over `to`. */
+  copy(from: Place, to: Place): void {
+    this.kernel("copyStrided", {
+      arguments: {
+        from: at(from),
+        fromStride: from.rowStride,
+        fromInner: from.headStride,
+        to: at(to),
+        toStride: to.rowStride,
+        toInner: to.headStride,
+        begin: 0,
+        end: rowsTimes(from, 1),
+        count: from.headCount,
+        bytes: from.width * ELEMENT_BYTES,
+      },
+      splits: [{ begin: "begin", granule: 1 }],
+      reads: [from],
+      writes: [to],
+    });
+  }
+
+  /** Fresh memory of the arena. */
+  arena(bytes: number): ArenaBuffer {
+    const buffer = new ArenaBuffer(Math.max(bytes, 32));
+    this.buffers.push(buffer);
+    return buffer;
+  }
+
+  /** Something computed once per replay and used by many steps: a rotary table, quantised activations. */
+  shared(key: string, make: () => Place): Place {
+    const known = this.#shared.get(key);
+    if (known !== undefined) return known;
+    const made = make();
+    this.#shared.set(key, made);
+    return made;
+  }
+
+  /** Memory with fixed contents, written when the executable is made. */
+  constant(values: Float32Array | Int32Array): PlacedBuffer {
+    const address = this.#allocateConstant(values);
+    return fixedBuffer(address, values.byteLength);
+  }
+
+  state(id: ValueId): WasmState {
+    return present(this.#stateOf.get(id), `the state of value ${id}`);
+  }
+
+  hasState(id: ValueId): boolean {
+    return this.#stateOf.has(id);
+  }
+
+  /** Says that an op's output is the same state, updated in place. */
+  donate(node: Node, index: number, state: WasmState): void {
+    this.#stateOf.set(node.outputs[index], state);
+  }
+
+  /** The form of a weight that serves `use`. */
+  weightForm(id: ValueId, use: WeightUse): WeightForm {
+    const weight = this.#weight(id);
+    const form = weight.forms.get(use);
+    if (form === undefined) throw new WeightTypeError(weight.name, "uploaded for another use", use);
+    return form;
+  }
+
+  isWeight(id: ValueId): boolean {
+    return this.#weightNames.has(id);
+  }
+
+  kernel(
+    kernel: string,
+    call: {
+      readonly arguments: Readonly<Record<string, Argument>>;
+      readonly splits: readonly Split[];
+      readonly reads: readonly (Place | PlacedBuffer)[];
+      readonly writes: readonly (Place | PlacedBuffer)[];
+    },
+  ): void {
+    const step: KernelStep = {
+      kind: "kernel",
+      kernel,
+      arguments: call.arguments,
+      splits: call.splits,
+      reads: call.reads.map(bufferOf),
+      writes: call.writes.map(bufferOf),
+    };
+    this.steps.push(step);
+  }
+
+  /** Runs `run` in JavaScript after everything before it. */
+  host(run: (extents: Extents) => void, reads: readonly Place[], writes: readonly Place[]): void {
+    this.steps.push({ kind: "host", run, reads: reads.map(bufferOf), writes: writes.map(bufferOf) });
+  }
+
+  #weight(id: ValueId): WasmWeight {
+    const name = present(this.#weightNames.get(id), `the weight name of value ${id}`);
+    const weight = this.weights[name];
+    if (weight === undefined) throw new BindingError(`weight "${name}" was not given`);
+    return weight;
+  }
+
+  #plainWeight(value: Value): Place {
+    const form = this.weightForm(value.id, "plain");
+    return densePlace(fixedBuffer(form.address, form.bytes), value.dims);
+  }
+
+  #bytesOf(dims: readonly Dim[]): number {
+    return capacityOf(dims) * ELEMENT_BYTES;
+  }
+}
+
+function bufferOf(item: Place | PlacedBuffer): PlacedBuffer {
+  return "buffer" in item ? item.buffer : item;
+}

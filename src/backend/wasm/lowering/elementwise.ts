@@ -1,0 +1,122 @@
+import { numberAttribute, stringAttribute } from "../../../tensor/definition.ts";
+import type { BinaryKind, UnaryKind } from "../../../tensor/functions.ts";
+import type { Node } from "../../../tensor/graph.ts";
+import { at, floatBits, type Place, rowsTimes } from "../place.ts";
+import type { LoweringContext } from "./context.ts";
+
+const UNARY_KERNELS: Readonly<Record<UnaryKind, string>> = {
+  gelu: "geluTanh",
+  geluErf: "geluErf",
+  silu: "silu",
+  sigmoid: "sigmoid",
+  softplus: "softplus",
+  exp: "exp",
+  tanh: "tanh",
+};
+
+const BINARY_KERNELS: Readonly<Record<BinaryKind, string>> = { add: "add", subtract: "sub", multiply: "mul" };
+
+// several vectors per thread, so that small rows are not cut into slivers
+const ELEMENT_GRANULE = 1024;
+
+const elementsOf = (place: Place) => rowsTimes(place, place.headCount * place.width);
+const byElements = [{ begin: "begin", granule: ELEMENT_GRANULE }];
+
+export function lowerUnary(c: LoweringContext, node: Node): void {
+  const x = c.dense(node.inputs[0]);
+  const y = c.output(node);
+  const kernel = UNARY_KERNELS[stringAttribute(node.attributes, "kind") as UnaryKind];
+  c.kernel(kernel, {
+    arguments: { x: at(x), y: at(y), begin: 0, end: elementsOf(y) },
+    splits: byElements,
+    reads: [x],
+    writes: [y],
+  });
+}
+
+export function lowerBinary(c: LoweringContext, node: Node): void {
+  const a = c.dense(node.inputs[0]);
+  const b = c.dense(node.inputs[1]);
+  const y = c.output(node);
+  const kernel = BINARY_KERNELS[stringAttribute(node.attributes, "kind") as BinaryKind];
+  c.kernel(kernel, {
+    arguments: { a: at(a), b: at(b), y: at(y), begin: 0, end: elementsOf(y) },
+    splits: byElements,
+    reads: [a, b],
+    writes: [y],
+  });
+}
+
+export function lowerScale(c: LoweringContext, node: Node): void {
+  const x = c.dense(node.inputs[0]);
+  const y = c.output(node);
+  const factorBits = floatBits(numberAttribute(node.attributes, "factor"));
+  c.kernel("scale", {
+    arguments: { x: at(x), y: at(y), begin: 0, end: elementsOf(y), factorBits, offsetBits: 0 },
+    splits: byElements,
+    reads: [x],
+    writes: [y],
+  });
+}
+
+export function lowerRowwise(c: LoweringContext, node: Node): void {
+  const a = c.dense(node.inputs[0]);
+  const row = c.dense(node.inputs[1]);
+  const y = c.output(node);
+  c.kernel(stringAttribute(node.attributes, "kind") === "add" ? "addRow" : "mulRow", {
+    arguments: { a: at(a), row: at(row), y: at(y), rowBegin: 0, rowEnd: rowsTimes(a, a.headCount), n: a.width },
+    splits: [{ begin: "rowBegin", granule: 1 }],
+    reads: [a, row],
+    writes: [y],
+  });
+}
+
+/** One kernel for consecutive rows of equal stride; heads with gaps are copied together first. */
+function uniformRows(c: LoweringContext, id: number): { readonly x: Place; readonly stride: number } {
+  const place = c.place(id);
+  const { headCount, headStride, rowStride } = place;
+  if (headCount === 1) return { x: place, stride: rowStride };
+  if (rowStride === headCount * headStride) return { x: place, stride: headStride };
+  const x = c.dense(id);
+  return { x, stride: x.headStride };
+}
+
+export function lowerNorm(c: LoweringContext, node: Node): void {
+  const { x, stride } = uniformRows(c, node.inputs[0]);
+  const parameters = node.inputs.slice(1).map((id) => c.dense(id));
+  const y = c.output(node);
+  const epsilonBits = floatBits(numberAttribute(node.attributes, "eps"));
+  const [weight, bias] = parameters;
+  const common = {
+    x: at(x),
+    xStride: stride,
+    y: at(y),
+    yStride: y.headCount === 1 ? y.rowStride : y.headStride,
+    rowBegin: 0,
+    rowEnd: rowsTimes(x, x.headCount),
+    n: x.width,
+    epsilonBits,
+  };
+  const splits = [{ begin: "rowBegin", granule: 1 }];
+  const reads = [x, ...parameters];
+  switch (node.op) {
+    case "layerNorm":
+      c.kernel("layerNorm", {
+        arguments: { ...common, weight: at(weight), bias: at(bias) },
+        splits,
+        reads,
+        writes: [y],
+      });
+      return;
+    case "rmsNorm":
+      c.kernel("rmsNorm", {
+        arguments: { ...common, weight: at(weight), weightOffsetBits: 0 },
+        splits,
+        reads,
+        writes: [y],
+      });
+      return;
+    default:
+      c.kernel("l2Norm", { arguments: { ...common, scaleBits: floatBits(1) }, splits, reads, writes: [y] });
+  }
+}

@@ -1,0 +1,212 @@
+import { DisposedError } from "../../base/errors.ts";
+import { present } from "../../base/invariant.ts";
+import type { Executable, LowerOptions, RunBindings, RunResult } from "../../tensor/backend.ts";
+import { sizeOf } from "../../tensor/definition.ts";
+import { type Extents, extentsOf } from "../../tensor/dim.ts";
+import { BindingError } from "../../tensor/errors.ts";
+import { type Graph, slotsOf, type ValueId } from "../../tensor/graph.ts";
+import { memoryViews, readValue, writeDense } from "./array-io.ts";
+import { ArenaBuffer, planArena } from "./buffers.ts";
+import { LoweringContext } from "./lowering/context.ts";
+import { LOWERINGS } from "./lowering/table.ts";
+import { type HostStep, type KernelStep, Segment, type Step } from "./program.ts";
+import { WasmState } from "./wasm-state.ts";
+import { WasmWeight } from "./wasm-weight.ts";
+
+/** What an executable needs of its backend. */
+export interface Engine {
+  readonly memory: WebAssembly.Memory;
+  /** Makes the arena and the threads' scratch at least this large. */
+  reserve(arenaBytes: number, scratchBytes: number, codeWords: number): void;
+  arenaAddress(): number;
+  allocateConstant(values: Float32Array | Int32Array): { readonly address: number; readonly bytes: number };
+  freeConstant(block: { readonly address: number; readonly bytes: number }): void;
+  run(code: Int32Array): Promise<void>;
+  /** Runs one replay after another, never two at once. */
+  exclusive<T>(job: () => Promise<T>): Promise<T>;
+}
+
+type Piece =
+  | { readonly kind: "kernels"; readonly segment: Segment }
+  | { readonly kind: "host"; readonly step: HostStep };
+
+/** A graph lowered to kernel calls over one arena. */
+export class WasmExecutable implements Executable {
+  readonly label: string;
+  readonly workspaceBytes: number;
+  readonly #graph: Graph;
+  readonly #context: LoweringContext;
+  readonly #pieces: readonly Piece[];
+  readonly #engine: Engine;
+  readonly #slots: Readonly<Record<string, number>>;
+  readonly #results: readonly (readonly [string, ValueId])[];
+  readonly #constants: { readonly address: number; readonly bytes: number }[] = [];
+  #isDisposed = false;
+
+  constructor(graph: Graph, options: LowerOptions, engine: Engine) {
+    this.label = options.label ?? "graph";
+    this.#graph = graph;
+    this.#engine = engine;
+    this.#slots = slotsOf(graph);
+    this.#results = [
+      ...Object.entries(graph.outputs),
+      ...(options.taps ?? []).map((tap) => [tap, present(graph.taps[tap], `tap ${tap}`)] as const),
+    ];
+    this.#context = new LoweringContext({
+      graph,
+      memory: engine.memory,
+      weights: ownWeights(options, this.label),
+      states: ownStates(options, this.label),
+      arenaAddress: () => engine.arenaAddress(),
+      allocateConstant: (values) => {
+        const block = engine.allocateConstant(values);
+        this.#constants.push(block);
+        return block.address;
+      },
+    });
+    for (const id of Object.values(graph.inputs)) this.#context.place(id);
+    for (const node of graph.nodes) LOWERINGS[node.op](this.#context, node);
+    const results = this.#results.map(([, id]) => this.#context.place(id));
+    const { pieces, epochCount } = schedule(this.#context.steps);
+    for (const id of Object.values(graph.inputs)) touch(this.#context.place(id).buffer, 0);
+    for (const place of results) touch(place.buffer, epochCount);
+    this.#pieces = pieces;
+    this.workspaceBytes = planArena(this.#context.buffers.filter((buffer) => buffer.first <= buffer.last));
+    const codeWords = Math.max(0, ...pieces.map((piece) => (piece.kind === "kernels" ? piece.segment.code.length : 0)));
+    engine.reserve(this.workspaceBytes, this.#context.scratchBytes, codeWords);
+  }
+
+  async run({ extents = {}, inputs = {} }: RunBindings): Promise<RunResult> {
+    if (this.#isDisposed) throw new DisposedError(this.label, "used");
+    this.#checkExtents(extents);
+    return this.#engine.exclusive(async () => {
+      this.#writeInputs(extents, inputs);
+      for (const piece of this.#pieces) {
+        if (piece.kind === "host") {
+          piece.step.run(extents);
+          continue;
+        }
+        piece.segment.resolve(extents, this.#engine.arenaAddress());
+        await this.#engine.run(piece.segment.code);
+      }
+      return this.#readResults(extents);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isDisposed) throw new DisposedError(this.label, "disposed again");
+    this.#isDisposed = true;
+    for (const block of this.#constants) this.#engine.freeConstant(block);
+  }
+
+  #checkExtents(extents: Extents): void {
+    for (const slot of Object.keys(this.#slots)) {
+      const extent = extents[slot];
+      if (extent === undefined) throw new BindingError(`${this.label}: extent "${slot}" was not given`);
+      if (!Number.isInteger(extent) || extent < 0 || extent > this.#slots[slot]) {
+        throw new BindingError(
+          `${this.label}: extent "${slot}" is ${extent}, not a whole number from 0 to ${this.#slots[slot]}`,
+          "Split the work into steps that fit what was recorded.",
+        );
+      }
+    }
+  }
+
+  #writeInputs(extents: Extents, inputs: NonNullable<RunBindings["inputs"]>): void {
+    const { floats, integers } = memoryViews(this.#engine.memory);
+    const arenaAddress = this.#engine.arenaAddress();
+    for (const [name, id] of Object.entries(this.#graph.inputs)) {
+      const { dims, dtype } = this.#graph.values[id];
+      const data = inputs[name];
+      const expected = sizeOf(extentsOf(dims, extents));
+      if (data === undefined) throw new BindingError(`${this.label}: input "${name}" was not given`);
+      if (data.length !== expected || data instanceof Int32Array !== (dtype === "i32")) {
+        const kind = dtype === "i32" ? "int32" : "float32";
+        throw new BindingError(
+          `${this.label}: input "${name}" should be ${expected} ${kind} but has ${data.length} elements`,
+        );
+      }
+      const access = { place: this.#context.place(id), dims, extents, arenaAddress };
+      writeDense(access, dtype === "i32" ? integers : floats, data);
+    }
+  }
+
+  #readResults(extents: Extents): RunResult {
+    const { floats, integers } = memoryViews(this.#engine.memory);
+    const arenaAddress = this.#engine.arenaAddress();
+    const result: Record<string, Float32Array | Int32Array> = {};
+    for (const [name, id] of this.#results) {
+      const { dims, dtype } = this.#graph.values[id];
+      const access = { place: this.#context.place(id), dims, extents, arenaAddress };
+      result[name] =
+        dtype === "i32"
+          ? readValue(access, integers, (n) => new Int32Array(n))
+          : readValue(access, floats, (n) => new Float32Array(n));
+    }
+    return result;
+  }
+}
+
+/**
+ * Decides where threads must meet: before a step that reads what was written, or writes what was used, since the last
+ * meeting. Buffers live from the first to the last such epoch, so that memory is never given on within one.
+ */
+function schedule(steps: readonly Step[]): { readonly pieces: readonly Piece[]; readonly epochCount: number } {
+  const pieces: Piece[] = [];
+  let group: { step: KernelStep; needsBarrier: boolean }[] = [];
+  let written = new Set<unknown>();
+  let used = new Set<unknown>();
+  let epoch = 1;
+  const close = (): void => {
+    if (group.length > 0) pieces.push({ kind: "kernels", segment: new Segment(group) });
+    group = [];
+  };
+  for (const step of steps) {
+    const conflicts = step.reads.some((b) => written.has(b)) || step.writes.some((b) => used.has(b));
+    const needsBarrier = step.kind === "host" || conflicts;
+    if (needsBarrier) {
+      epoch++;
+      written = new Set();
+      used = new Set();
+    }
+    for (const buffer of [...step.reads, ...step.writes]) {
+      used.add(buffer);
+      touch(buffer, epoch);
+    }
+    for (const buffer of step.writes) written.add(buffer);
+    if (step.kind === "host") {
+      close();
+      pieces.push({ kind: "host", step });
+      epoch++;
+      written = new Set();
+      used = new Set();
+    } else {
+      group.push({ step, needsBarrier: needsBarrier && group.length > 0 });
+    }
+  }
+  close();
+  return { pieces, epochCount: epoch + 1 };
+}
+
+function touch(buffer: unknown, epoch: number): void {
+  if (buffer instanceof ArenaBuffer) buffer.touch(epoch);
+}
+
+function ownWeights(options: LowerOptions, label: string): Readonly<Record<string, WasmWeight>> {
+  const own: Record<string, WasmWeight> = {};
+  for (const [name, weight] of Object.entries(options.weights)) {
+    if (!(weight instanceof WasmWeight))
+      throw new BindingError(`${label}: weight "${name}" belongs to another backend`);
+    own[name] = weight;
+  }
+  return own;
+}
+
+function ownStates(options: LowerOptions, label: string): Readonly<Record<string, WasmState>> {
+  const own: Record<string, WasmState> = {};
+  for (const [name, state] of Object.entries(options.states ?? {})) {
+    if (!(state instanceof WasmState)) throw new BindingError(`${label}: state "${name}" belongs to another backend`);
+    own[name] = state;
+  }
+  return own;
+}
