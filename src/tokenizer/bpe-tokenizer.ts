@@ -116,6 +116,10 @@ export class BpeTokenizer implements Tokenizer {
     return this.#parts.ids.get(token);
   }
 
+  hasToken(id: TokenId): boolean {
+    return this.#parts.table.has(id);
+  }
+
   tokenString(id: TokenId): string {
     return this.#parts.table.string(id);
   }

@@ -32,6 +32,10 @@ export class TokenTable {
     this.#byteOfId = parts.byteOfId;
   }
 
+  has(id: TokenId): boolean {
+    return this.#strings[id] !== undefined;
+  }
+
   /** Throws TokenIdError. */
   string(id: TokenId): string {
     const found = this.#strings[id];

@@ -50,6 +50,8 @@ export interface Tokenizer {
   /** Id of a token by its string in the file. Throws MissingTokenError. */
   idOf(token: string): TokenId;
   findId(token: string): TokenId | undefined;
+  /** True where the id has a token: files may leave gaps. */
+  hasToken(id: TokenId): boolean;
   /** The token's string in the file. Throws TokenIdError. */
   tokenString(id: TokenId): string;
   /** Bytes the token adds to the text; may be part of a character. Throws TokenIdError. Do not modify. */
