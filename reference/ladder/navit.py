@@ -293,8 +293,8 @@ def tap_case(taps, case, captured, inputs, counts, embeds, result, full):
     tap_language(taps, case, captured, embeds, result, full)
 
 
-def checkpoint(tensors, dtype, folder, extra=None):
-    out = {name: value.to(dtype).contiguous() for name, value in {**tensors, **(extra or {})}.items()}
+def checkpoint(tensors, dtype, folder):
+    out = {name: value.to(dtype).contiguous() for name, value in tensors.items()}
     for name, value in tensors.items():
         if not torch.equal(out[name].to(torch.float64), value):
             raise SystemExit(f"{name} is not exact in {dtype}.")
@@ -336,7 +336,9 @@ def build(spec, cases):
         print(case, report["promptTokens"], "margin", report["smallestMargin"], "distinct", report["distinctTokens"],
               report["checks"])
     agreements = spec["agreements"](assembly) if "agreements" in spec else {}
-    checkpoint(tensors, spec["dtype"], folder, spec.get("extra_tensors"))
+    weights_file = spec.get("weights_file", "model.safetensors")
+    if weights_file == "model.safetensors":
+        checkpoint(tensors, spec["dtype"], folder)
     tiny.write_json(folder / "config.json", spec["config_json"])
     tiny.write_json(folder / "preprocessor_config.json", spec["preprocessor_json"])
     taps.write(folder / "taps.safetensors")
@@ -344,6 +346,7 @@ def build(spec, cases):
         file.chmod(0o644)
     hashes = {f"{folder}/{name}.py": official.digest(folder, name) for name, folder in spec["files"].items()}
     manifest = {"version": spec["version"], "authority": spec["authority"], "versions": versions(), "seed": spec["seed"],
+                "weightsFile": weights_file,
                 "arithmetic": "float64 (float32 upcasts widened; see reference/ladder/float64.py)",
                 "weights": "rounded so that float16 and bfloat16 both hold them exactly",
                 "stops": "ignored while generating", "sources": hashes, "chatTemplate": spec["tokenizer_config"]["chat_template"],

@@ -1,7 +1,5 @@
 """What the Qwen-based versions share: special tokens, templates, tiny tower and language model."""
 
-import tiny
-
 QWEN2_TEMPLATE = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
     "{{ '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n' }}{% endif %}"
@@ -52,5 +50,3 @@ GAINS = {
     "q_proj.weight": 1.6, "k_proj.weight": 1.6, "in_proj_weight": 1.3, "patch_embedding.weight": 2.0,
     "lm_head": 8.0, "embed_tokens": 0.7,
 }
-
-assert tiny.MERGES

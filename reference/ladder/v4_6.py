@@ -239,6 +239,7 @@ def main():
     manifest = {
         "version": "v4.6", "authority": "transformers MiniCPMV4_6ForConditionalGeneration, MiniCPMV4_6ImageProcessorPil and "
         "the placeholder code of MiniCPMV4_6Processor", "versions": navit.versions(), "seed": SEED,
+        "weightsFile": "model.safetensors",
         "arithmetic": "float64 (float32 upcasts widened; see reference/ladder/float64.py)",
         "weights": "rounded so that float16 and bfloat16 both hold them exactly", "stops": "ignored while generating",
         "chatTemplate": TEMPLATE,

@@ -13,7 +13,9 @@ export interface GoldenCase {
   readonly promptTokens: number;
   readonly patchGrids: readonly (readonly [number, number])[];
   readonly imageBounds: readonly (readonly [number, number])[];
-  readonly images: readonly { readonly views: readonly { readonly width: number; readonly height: number; readonly sha256: string }[] }[];
+  readonly images: readonly {
+    readonly views: readonly { readonly width: number; readonly height: number; readonly sha256: string }[];
+  }[];
   readonly greedyTokens: readonly number[];
 }
 
