@@ -72,5 +72,7 @@ test("the linter's settings find each planted violation", () => {
   expect(biomeRulesBroken("bang.ts", "export const f = (a?: string) => a!.length;\n")).toContain("noNonNullAssertion");
   expect(biomeRulesBroken("kinds.ts", "export enum Kind { A }\n")).toContain("noEnum");
   expect(biomeRulesBroken("default.ts", "export default 1;\n")).toContain("noDefaultExport");
+  const floating = "export async function f(): Promise<void> {}\nexport function g(): void {\n  f();\n}\n";
+  expect(biomeRulesBroken("floating.ts", floating)).toContain("noFloatingPromises");
   expect(biomeRulesBroken("camelCase.ts", "export const a = 1;\n")).toContain("useFilenamingConvention");
 });
