@@ -2,9 +2,11 @@ import { ModuleBuilder } from "../emit/module-builder.ts";
 import { attentionFamily } from "./attention-f32.ts";
 import { elementwiseFamily } from "./elementwise.ts";
 import { emitGemmF32, gemmF32 } from "./gemm-f32.ts";
+import { quantisedGemmFamily } from "./gemm-quantised.ts";
 import type { KernelFamily, KernelSignature, KernelVariant } from "./kernel.ts";
 import { moveFamily } from "./move.ts";
 import { normFamily } from "./norm.ts";
+import { quantiseFamily } from "./quantise-activations.ts";
 import { rotaryFamily } from "./rotary.ts";
 import { emitF32Tiles } from "./tile-f32.ts";
 
@@ -20,7 +22,15 @@ const f32Family: KernelFamily = {
   },
 };
 
-const FAMILIES: readonly KernelFamily[] = [elementwiseFamily, normFamily, moveFamily, rotaryFamily, f32Family];
+const FAMILIES: readonly KernelFamily[] = [
+  elementwiseFamily,
+  normFamily,
+  moveFamily,
+  rotaryFamily,
+  f32Family,
+  quantiseFamily,
+  quantisedGemmFamily,
+];
 
 /** Every exported kernel with its arguments, in the order of the module. */
 export const KERNEL_SIGNATURES: readonly KernelSignature[] = FAMILIES.flatMap((family) => family.signatures);

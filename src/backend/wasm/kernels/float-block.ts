@@ -1,0 +1,138 @@
+// Blocks of 32 with one f16 scale (Q8_0, Q4_0) as panels. Q8_0: the weight stays i8, activations take the 7-bit side with
+// a zero point, corrected by sums of the weights made on the fly. Q4_0: nibbles take the 7-bit side, the −8 is
+// corrected by the activation sums.
+import type { I32, Local, V128 } from "../emit/expression.ts";
+import type { FunctionBuilder } from "../emit/function-builder.ts";
+import { i32 } from "../emit/scalar.ts";
+import { f32x4, i8x16, i16x8, i32x4, v128 } from "../emit/simd.ts";
+import { widenF16 } from "./float16.ts";
+import type { DotAdd } from "./int8-dot.ts";
+import { ACTIVATION_RECORDS } from "./quantise-activations.ts";
+import type { FloatBlocks } from "./tile-int8.ts";
+
+/** A format of blocks of 32. */
+export interface FloatBlockFormat {
+  readonly kind: "Q8_0" | "Q4_0";
+  /** Bytes of a panel block: d f16[4], then vectors of 4 columns × 4 bytes. */
+  readonly blockBytes: number;
+  readonly core: FloatBlocks;
+}
+
+/** Blocks unpacked at once: 256 of K. */
+export const CHUNK_BLOCKS = 8;
+const WEIGHTS_OF_BLOCK = 256;
+const SCALES = CHUNK_BLOCKS * WEIGHTS_OF_BLOCK;
+const CORRECTIONS = SCALES + CHUNK_BLOCKS * 32;
+const VECTORS = 8;
+const SCALE_OFFSET = 128;
+const EXTRA_OFFSET = 144;
+
+const shared = {
+  block: 32,
+  weightStride: WEIGHTS_OF_BLOCK,
+  scaleStride: 32,
+  scales: SCALES,
+  recordBytes: ACTIVATION_RECORDS.i8x32.bytes,
+} as const;
+
+/** Q8_0: 34 bytes a row. */
+export const q8Zero: FloatBlockFormat = {
+  kind: "Q8_0",
+  blockBytes: 136,
+  core: { ...shared, side: "activations", correction: { kind: "zero point", offset: CORRECTIONS } },
+};
+
+/** Q4_0: 18 bytes a row. */
+export const q4Zero: FloatBlockFormat = {
+  kind: "Q4_0",
+  blockBytes: 72,
+  core: { ...shared, side: "weights", correction: { kind: "nibble" } },
+};
+
+const NIBBLE_MASK = i8x16.const(Array.from({ length: 16 }, () => 15));
+const ONES = i8x16.const(Array.from({ length: 16 }, () => 1));
+
+function nibbles(v: V128): readonly [V128, V128] {
+  return [v128.and(v, NIBBLE_MASK), v128.and(i16x8.shrU(v, 4), NIBBLE_MASK)];
+}
+
+/** Writes columns [4·half, 4·half + 4) of up to CHUNK_BLOCKS blocks at `scratch`. */
+export function unpackFloatBlocks(
+  f: FunctionBuilder,
+  format: FloatBlockFormat,
+  dot: DotAdd,
+  {
+    from,
+    count,
+    scratch,
+    half,
+  }: { readonly from: I32; readonly count: I32; readonly scratch: I32; readonly half: 0 | 1 },
+): void {
+  const [index, block] = [f.i32(), f.i32(from)];
+  const [to, scaleTo] = [f.i32(i32.add(scratch, half * 16)), f.i32(i32.add(scratch, half * 16))];
+  const ones = f.v128(ONES);
+  f.for(index, { from: 0, below: count }, () => {
+    f.emit(v128.store(scaleTo, widenF16(f, v128.load16x4U(block)), SCALES));
+    if (format.kind === "Q8_0") {
+      const sum = f.v128(i32x4.splat(0));
+      for (let i = 0; i < VECTORS; i++) {
+        const weights = f.v128(v128.load(block, 8 + i * 16));
+        dot(f, sum, weights, ones);
+        f.emit(v128.store(to, weights, i * 32));
+      }
+      f.emit(v128.store(scaleTo, sum, CORRECTIONS));
+    } else {
+      for (let i = 0; i < VECTORS / 2; i++) {
+        const [low, high] = nibbles(f.v128(v128.load(block, 8 + i * 16)));
+        f.emit(v128.store(to, low, i * 32), v128.store(to, high, (i + VECTORS / 2) * 32));
+      }
+    }
+    f.advance(block, format.blockBytes);
+    f.advance(to, WEIGHTS_OF_BLOCK);
+    f.advance(scaleTo, 32);
+  });
+}
+
+/** One block of the matrix-vector walk: sums[p] += contribution of panel p. `x`: the row's place in the record. */
+export function walkFloatBlock(
+  f: FunctionBuilder,
+  format: FloatBlockFormat,
+  dot: DotAdd,
+  { panels, x, sums }: { readonly panels: readonly I32[]; readonly x: I32; readonly sums: readonly Local<"v128">[] },
+): void {
+  const extra = f.v128(i32x4.neg(v128.load32Splat(x, EXTRA_OFFSET)));
+  const scale = f.v128(v128.load32Splat(x, SCALE_OFFSET));
+  const isBytes = format.kind === "Q8_0";
+  const dots = panels.map(() => f.v128(isBytes ? i32x4.splat(0) : i32x4.shl(extra, 3)));
+  const weightSums = panels.map(() => f.v128(i32x4.splat(0)));
+  const ones = f.v128(ONES);
+  const pointers = panels.map((panel) => f.i32(panel));
+  const xAt = f.i32(x);
+  const end = f.i32(i32.add(x, (isBytes ? VECTORS : VECTORS / 2) * 16));
+  const [low, high, weights] = [f.v128(), f.v128(), f.v128()];
+  f.doWhile(
+    () => {
+      f.set(low, v128.load32Splat(xAt));
+      if (!isBytes) f.set(high, v128.load32Splat(xAt, 64));
+      for (const [p, pointer] of pointers.entries()) {
+        f.set(weights, v128.load(pointer, 8));
+        if (isBytes) {
+          dot(f, dots[p], weights, low);
+          dot(f, weightSums[p], weights, ones);
+        } else {
+          const [first, second] = nibbles(weights);
+          dot(f, dots[p], low, first);
+          dot(f, dots[p], high, second);
+        }
+        f.advance(pointer, 16);
+      }
+      f.advance(xAt, 16);
+    },
+    () => i32.ltU(xAt, end),
+  );
+  for (const [p, panel] of panels.entries()) {
+    if (isBytes) f.set(dots[p], i32x4.add(dots[p], i32x4.mul(extra, weightSums[p])));
+    const factor = f32x4.mul(widenF16(f, v128.load16x4U(panel)), scale);
+    f.set(sums[p], f32x4.add(sums[p], f32x4.mul(f32x4.convertI32x4S(dots[p]), factor)));
+  }
+}

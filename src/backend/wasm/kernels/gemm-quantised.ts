@@ -1,0 +1,261 @@
+// y[M,N] = x·Wᵀ (+ bias) with quantised activations and weights as panels (weight-panel.ts). One row: a walk over several
+// panels at once, bound by memory. More rows: eight columns × 256 of K are unpacked to scratch once and used by all row
+// tiles of a block; accumulators of the block stay in scratch. Both orders of work give the same bits.
+
+import type { I32, Local } from "../emit/expression.ts";
+import { constI32 } from "../emit/expression.ts";
+import type { FunctionBuilder } from "../emit/function-builder.ts";
+import type { FunctionHandle, ModuleBuilder } from "../emit/module-builder.ts";
+import { i32, memory, select } from "../emit/scalar.ts";
+import { f32x4, v128 } from "../emit/simd.ts";
+import type { FloatBlockFormat } from "./float-block.ts";
+import { CHUNK_BLOCKS, q4Zero, q8Zero, unpackFloatBlocks, walkFloatBlock } from "./float-block.ts";
+import type { DotAdd } from "./int8-dot.ts";
+import { dotAdd } from "./int8-dot.ts";
+import type { KernelFamily, KernelVariant } from "./kernel.ts";
+import { defineKernel, kernelSignature } from "./kernel.ts";
+import type { ActivationKind } from "./quantise-activations.ts";
+import { ACTIVATION_RECORDS } from "./quantise-activations.ts";
+import type { SuperBlockFormat } from "./super-block.ts";
+import { q4K, q5K, q6K, unpackSuperBlock, walkSuperBlock } from "./super-block.ts";
+import { emitFloatBlockCore, emitSubBlockCore, INT8_COLUMNS } from "./tile-int8.ts";
+import type { PanelFormatName } from "./weight-panel.ts";
+import { PANEL_FORMATS } from "./weight-panel.ts";
+
+const ARGUMENTS = [
+  "x",
+  "w",
+  "bias",
+  "y",
+  "yStride",
+  "rowBegin",
+  "rowEnd",
+  "columnBegin",
+  "columnEnd",
+  "k",
+  "flags",
+  "scratch",
+] as const;
+
+const ROW_BLOCK = 256;
+const TILE_BYTES = 128;
+const ACCUMULATORS = 3072;
+
+/** Bytes of scratch one thread needs for any quantised GEMM. */
+export const GEMM_SCRATCH_BYTES = ACCUMULATORS + ROW_BLOCK * INT8_COLUMNS * 4;
+
+/** Which activations each format's kernel takes. */
+export const FORMAT_ACTIVATIONS = {
+  Q8_0: "u7x32",
+  Q4_0: "i8x32",
+  Q4_K: "i8x256",
+  Q5_K: "i8x256",
+  Q6_K: "i8x256",
+} as const satisfies Readonly<Record<PanelFormatName, ActivationKind>>;
+
+/**
+ * x: quantised activations of all rows (FORMAT_ACTIVATIONS); w: panels; bias: 0 or f32[ceil(N/8)·8]; y f32 rows, stride in
+ * bytes. rowBegin a multiple of 4 or rowEnd = rowBegin + 1, columnBegin a multiple of 8. k: a multiple of the block.
+ * flags: bit 0 adds to y.
+ */
+const signatureOf = (format: PanelFormatName) => kernelSignature(`gemm${format.replace("_", "")}`, ARGUMENTS);
+
+type Parameters = Readonly<Record<(typeof ARGUMENTS)[number], Local<"i32">>>;
+
+/** What the two kinds of formats do differently. */
+interface Work {
+  /** Bytes of a weight row of a panel along K: the panel's size. */
+  readonly panelBytes: Local<"i32">;
+  readonly tileRecords: Local<"i32">;
+  readonly record: number;
+  readonly walk: number;
+  walkPanels(f: FunctionBuilder, panels: readonly I32[], x: I32, sums: readonly Local<"v128">[]): void;
+  /** Accumulates all of K for `tiles` tiles and the eight columns at `panel`. */
+  matrix(f: FunctionBuilder, panel: I32, x: I32, tiles: I32): void;
+}
+
+function emitRows(f: FunctionBuilder, p: Parameters, work: Work, store: FunctionHandle): void {
+  const [block, column, row] = [f.i32(), f.i32(), f.i32()];
+  const accumulators = f.i32(i32.add(p.scratch, ACCUMULATORS));
+  f.for(block, { from: p.rowBegin, below: p.rowEnd, step: ROW_BLOCK }, () => {
+    const rows = f.i32(i32.sub(p.rowEnd, block));
+    f.set(rows, select(rows, constI32(ROW_BLOCK), i32.ltS(rows, ROW_BLOCK)));
+    const tiles = f.i32(i32.shrU(i32.add(rows, 3), 2));
+    const x = f.i32(i32.add(p.x, i32.mul(i32.shrU(block, 2), work.tileRecords)));
+    f.for(column, { from: p.columnBegin, below: p.columnEnd, step: INT8_COLUMNS }, () => {
+      f.emit(memory.fill(accumulators, 0, i32.mul(tiles, TILE_BYTES)));
+      work.matrix(f, f.i32(i32.add(p.w, i32.mul(i32.shrU(column, 2), work.panelBytes))), x, tiles);
+      f.for(row, { from: 0, below: rows }, () => {
+        const y = i32.add(p.y, i32.mul(i32.add(block, row), p.yStride));
+        f.emit(store.call(i32.add(accumulators, i32.shl(row, 5)), p.bias, y, column, p.columnEnd, p.flags));
+      });
+    });
+  });
+}
+
+function emitVector(f: FunctionBuilder, p: Parameters, work: Work, store: FunctionHandle): void {
+  const column = f.i32(p.columnBegin);
+  const x = f.i32(i32.add(p.x, i32.mul(i32.shrU(p.rowBegin, 2), work.tileRecords)));
+  f.advance(x, i32.shl(i32.and(p.rowBegin, 3), 2));
+  const y = f.i32(i32.add(p.y, i32.mul(p.rowBegin, p.yStride)));
+  const walk = (count: number): void => {
+    const sums = f.vectors(count);
+    const pointers = sums.map((_, i) => f.i32(i32.mul(i32.add(i32.shrU(column, 2), i), work.panelBytes)));
+    for (const [i, pointer] of pointers.entries()) {
+      f.advance(pointer, p.w);
+      f.set(sums[i], f32x4.all(0));
+    }
+    const at = f.i32(x);
+    const end = f.i32(i32.add(x, work.tileRecords));
+    f.while(i32.ltU(at, end), () => {
+      work.walkPanels(f, pointers, at, sums);
+      f.advance(at, work.record);
+    });
+    for (const [i, sum] of sums.entries()) {
+      f.emit(v128.store(p.scratch, sum, (i & 1) * 16));
+      if ((i & 1) === 0 && i + 1 < count) continue;
+      const first = i32.add(column, (i & -2) * 4);
+      // a lone panel stores four columns: the last column then comes four earlier
+      const last = f.i32(count > 1 ? p.columnEnd : i32.add(column, 4));
+      if (count === 1) f.set(last, select(last, p.columnEnd, i32.ltS(last, p.columnEnd)));
+      f.emit(store.call(p.scratch, p.bias, y, first, last, p.flags));
+    }
+    f.advance(column, count * 4);
+  };
+  f.while(i32.leS(i32.add(column, work.walk * 4), p.columnEnd), () => walk(work.walk));
+  f.while(i32.ltS(column, p.columnEnd), () => walk(1));
+}
+
+/** (values, bias, yRow, column, columnEnd, flags): stores up to eight columns. */
+export function emitStore(module: ModuleBuilder): FunctionHandle {
+  return module.function(["i32", "i32", "i32", "i32", "i32", "i32"], {}, (f) => {
+    const [values, bias, yRow, column, columnEnd, flags] = [0, 1, 2, 3, 4, 5].map((i) => f.parameter(i, "i32"));
+    const y = f.i32(i32.add(yRow, i32.shl(column, 2)));
+    const halves = [f.v128(v128.load(values)), f.v128(v128.load(values, 16))];
+    f.if(bias, () => {
+      for (const [i, half] of halves.entries()) {
+        f.if(i32.gtS(i32.sub(columnEnd, column), i * 4), () =>
+          f.set(half, f32x4.add(half, v128.load(i32.add(bias, i32.shl(column, 2)), i * 16))),
+        );
+      }
+    });
+    f.if(
+      i32.geS(i32.sub(columnEnd, column), INT8_COLUMNS),
+      () => {
+        f.if(flags, () => {
+          for (const [i, half] of halves.entries()) f.set(half, f32x4.add(v128.load(y, i * 16), half));
+        });
+        f.emit(v128.store(y, halves[0]), v128.store(y, halves[1], 16));
+      },
+      () => {
+        for (let c = 0; c < INT8_COLUMNS; c++) {
+          const half = halves[c >> 2];
+          f.if(i32.gtS(i32.sub(columnEnd, column), c), () => {
+            const previous = f32x4.add(v128.load32Splat(y, c * 4), half);
+            f.if(
+              flags,
+              () => f.emit(v128.store32Lane(y, previous, c & 3, c * 4)),
+              () => f.emit(v128.store32Lane(y, half, c & 3, c * 4)),
+            );
+          });
+        }
+      },
+    );
+  });
+}
+
+interface Shared {
+  readonly dot: DotAdd;
+  readonly store: FunctionHandle;
+  readonly core: FunctionHandle;
+}
+
+function emitSuperGemm(module: ModuleBuilder, name: PanelFormatName, format: SuperBlockFormat, s: Shared): void {
+  const record = ACTIVATION_RECORDS.i8x256.bytes;
+  const blockBytes = PANEL_FORMATS[name].blockBytes * 4;
+  defineKernel(module, signatureOf(name), (f, p) => {
+    const blocks = f.i32(i32.shrU(p.k, 8));
+    const panelBytes = f.i32(i32.mul(blocks, blockBytes));
+    const tileRecords = f.i32(i32.mul(blocks, record));
+    const work: Work = {
+      panelBytes,
+      tileRecords,
+      record,
+      walk: format.walk,
+      walkPanels: (_f, panels, x, sums) => {
+        walkSuperBlock(f, format, s.dot, { panels, x, sums });
+        for (const panel of panels) f.advance(panel as Local<"i32">, blockBytes);
+      },
+      matrix: (_f, panel, x, tiles) => {
+        const [low, at, end] = [f.i32(panel), f.i32(x), f.i32(i32.add(x, tileRecords))];
+        f.while(i32.ltU(at, end), () => {
+          unpackSuperBlock(f, format, { block: low, scratch: p.scratch, half: 0 });
+          unpackSuperBlock(f, format, { block: f.i32(i32.add(low, panelBytes)), scratch: p.scratch, half: 1 });
+          f.emit(s.core.call(at, tileRecords, tiles, p.scratch, i32.add(p.scratch, ACCUMULATORS)));
+          f.advance(low, blockBytes);
+          f.advance(at, record);
+        });
+      },
+    };
+    emitEither(f, p, work, s.store);
+  });
+}
+
+function emitFloatGemm(module: ModuleBuilder, format: FloatBlockFormat, s: Shared): void {
+  const { recordBytes } = format.core;
+  defineKernel(module, signatureOf(format.kind), (f, p) => {
+    const blocks = f.i32(i32.shrU(p.k, 5));
+    const panelBytes = f.i32(i32.mul(blocks, format.blockBytes));
+    const tileRecords = f.i32(i32.mul(blocks, recordBytes));
+    const work: Work = {
+      panelBytes,
+      tileRecords,
+      record: recordBytes,
+      walk: 4,
+      walkPanels: (_f, panels, x, sums) => {
+        walkFloatBlock(f, format, s.dot, { panels, x, sums });
+        for (const panel of panels) f.advance(panel as Local<"i32">, format.blockBytes);
+      },
+      matrix: (_f, panel, x, tiles) => {
+        const [low, at, block] = [f.i32(panel), f.i32(x), f.i32()];
+        f.for(block, { from: 0, below: blocks, step: CHUNK_BLOCKS }, () => {
+          const count = f.i32(i32.sub(blocks, block));
+          f.set(count, select(count, constI32(CHUNK_BLOCKS), i32.ltS(count, CHUNK_BLOCKS)));
+          unpackFloatBlocks(f, format, s.dot, { from: low, count, scratch: p.scratch, half: 0 });
+          const high = i32.add(low, panelBytes);
+          unpackFloatBlocks(f, format, s.dot, { from: high, count, scratch: p.scratch, half: 1 });
+          f.emit(s.core.call(at, tileRecords, tiles, p.scratch, i32.add(p.scratch, ACCUMULATORS), count));
+          f.advance(low, CHUNK_BLOCKS * format.blockBytes);
+          f.advance(at, CHUNK_BLOCKS * recordBytes);
+        });
+      },
+    };
+    emitEither(f, p, work, s.store);
+  });
+}
+
+function emitEither(f: FunctionBuilder, p: Parameters, work: Work, store: FunctionHandle): void {
+  f.if(
+    i32.eq(i32.sub(p.rowEnd, p.rowBegin), 1),
+    () => emitVector(f, p, work, store),
+    () => emitRows(f, p, work, store),
+  );
+}
+
+const NAMES = Object.keys(FORMAT_ACTIVATIONS) as PanelFormatName[];
+
+/** Quantised GEMM and GEMV of every integer format. */
+export const quantisedGemmFamily: KernelFamily = {
+  signatures: NAMES.map(signatureOf),
+  emit: (module: ModuleBuilder, variant: KernelVariant) => {
+    const common = { dot: dotAdd(variant), store: emitStore(module) };
+    for (const format of [q8Zero, q4Zero]) {
+      emitFloatGemm(module, format, { ...common, core: emitFloatBlockCore(module, variant, format.core) });
+    }
+    const bySubBlocks = { core: emitSubBlockCore(module, variant, { count: 8, sums: q4K.sums }) };
+    emitSuperGemm(module, "Q4_K", q4K, { ...common, ...bySubBlocks });
+    emitSuperGemm(module, "Q5_K", q5K, { ...common, ...bySubBlocks });
+    const core = emitSubBlockCore(module, variant, { count: 16, sums: q6K.sums });
+    emitSuperGemm(module, "Q6_K", q6K, { ...common, core });
+  },
+};
