@@ -1,3 +1,4 @@
+import { type Degraded, onTable } from "./background.ts";
 import { jpegLoss } from "./jpeg-effect.ts";
 import {
   blur,
@@ -17,7 +18,6 @@ import {
 } from "./pixel-effects.ts";
 import { between, chance, type Random } from "./random.ts";
 import { unionBox } from "./scene.ts";
-import type { Character, Pixels } from "./types.ts";
 import { keepInside, mapBox, randomHomography, warp } from "./warp.ts";
 
 /** Wear that only some kinds of paper show. */
@@ -58,13 +58,10 @@ export interface DegradeOptions {
   readonly printer: Printer;
   /** Probability of white on black. */
   readonly inverted: number;
+  /** Probability that the page lies on a table and its edges are seen. */
+  readonly background: number;
   /** Smallest font size of the picture: effects stay below what would erase it. */
   readonly fontPixels: number;
-}
-
-export interface Degraded {
-  readonly pixels: Pixels;
-  readonly characters: readonly Character[];
 }
 
 /** Wears a clean drawing; character boxes follow the bent paper. The pixels given are reused. */
@@ -81,6 +78,8 @@ export function degrade(clean: Degraded, random: Random, options: DegradeOptions
   if (chance(random, options.inverted)) invert(pixels, random, 1, fontPixels);
   apply(printing[options.printer]);
   apply(handling);
+  if (chance(random, options.background * Math.min(1, strength * 1.5)))
+    ({ pixels, characters } = onTable(random, { pixels, characters }, fontPixels));
   if (chance(random, 0.6 * Math.min(1, strength * 2))) {
     const bent = randomHomography(random, pixels.width, pixels.height, strength * between(random, 0.2, 1));
     const map = characters.length > 0 ? keepInside(bent, unionBox(characters), pixels) : bent;

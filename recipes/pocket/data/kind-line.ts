@@ -2,8 +2,9 @@ import { canPrint, type Face, pickFace } from "./fonts.ts";
 import type { Composed, KindContext } from "./kind.ts";
 import { inkColours } from "./palette.ts";
 import { between, chance, type Random } from "./random.ts";
-import { faceExtent, textWidth } from "./scene.ts";
+import { faceExtent, type ShapeNode, textWidth } from "./scene.ts";
 import { lineText } from "./values.ts";
+import { phrase } from "./words.ts";
 
 interface LineStyle {
   readonly face: Face;
@@ -37,6 +38,25 @@ function margin(random: Random, size: number): number {
   return Math.round(size * (chance(random, 0.6) ? between(random, 0.1, 0.5) : between(random, 0.4, 1.6)));
 }
 
+/** Slivers of the lines above and below, as tight crops of a page show them; they are not part of the truth. */
+function croppedNeighbours(
+  { random }: KindContext,
+  style: LineStyle,
+  line: { width: number; height: number; size: number; ink: string },
+): ShapeNode[] {
+  const above = phrase(random, 30).toLowerCase();
+  const below = phrase(random, 30);
+  const sliver = between(random, 0.02, 0.14) * line.size;
+  const cap = faceExtent(style.face).ascent * 0.75 * line.size;
+  const draw: ShapeNode["draw"] = (canvas) => {
+    canvas.font = `${line.size}px ${style.face.css}`;
+    canvas.fillStyle = line.ink;
+    canvas.fillText(above, -line.size * 0.3, sliver - 1);
+    canvas.fillText(below, -line.size * 0.6, line.height + cap - sliver);
+  };
+  return [{ kind: "shape", draw }];
+}
+
 /** One printed line, cropped. With `stage.lineCanvas` the line is scaled to fit that size and placed at random inside. */
 export function composeLine(context: KindContext): Composed {
   const { random, stage } = context;
@@ -56,6 +76,10 @@ export function composeLine(context: KindContext): Composed {
   const x = canvas === undefined ? margins[0] : between(random, 3, canvas.width - inkWidth - 3);
   const top = canvas === undefined ? margins[2] : between(random, 2, canvas.height - inkHeight - 2);
   const { face, text, stretch, trackingEm } = style;
+  const neighbours =
+    canvas === undefined && chance(random, 0.15)
+      ? croppedNeighbours(context, style, { width, height, size, ink: colours.ink })
+      : [];
   const node = {
     kind: "text",
     text,
@@ -69,7 +93,7 @@ export function composeLine(context: KindContext): Composed {
     tracking: trackingEm * size,
   } as const;
   return {
-    scene: { width, height, paper: colours.paper, coloured: colours.coloured, nodes: [node] },
+    scene: { width, height, paper: colours.paper, coloured: colours.coloured, nodes: [...neighbours, node] },
     template: "line",
     printer:
       face.family.role === "mono" && chance(random, 0.3) ? (chance(random, 0.5) ? "thermal" : "needle") : "offset",

@@ -18,17 +18,7 @@ import {
   valueSplit,
   web,
 } from "./values.ts";
-import {
-  capitalised,
-  cities,
-  companyNouns,
-  dishes,
-  englishWords,
-  goods,
-  ingredients,
-  lastNames,
-  word,
-} from "./words.ts";
+import { capitalised, cities, companyNouns, dishes, goods, ingredients, lastNames, plainWords } from "./words.ts";
 
 export interface Item {
   readonly name: string;
@@ -98,7 +88,7 @@ export function merchantName(random: Random): string {
     pick(random, lastNames),
     pick(random, cities),
     capitalised(pick(random, companyNouns)),
-    capitalised(word(random)),
+    capitalised(pick(random, plainWords)),
   ];
   const trade = pick(random, trades);
   return pick(random, [
@@ -108,7 +98,7 @@ export function merchantName(random: Random): string {
     `The ${adjective} ${noun.split(" ")[0]}`,
     `${adjective} ${trade}`,
     `${last} & ${pick(random, lastNames)}`,
-    `${capitalised(pick(random, englishWords))} ${trade}`,
+    `${capitalised(pick(random, plainWords))} ${trade}`,
   ]);
 }
 
@@ -140,7 +130,7 @@ export function itemName(random: Random): string {
       pick(random, ingredients),
       pick(random, dishes),
       pick(random, goods),
-      `${word(random)} ${pick(random, ingredients)}`,
+      `${pick(random, plainWords)} ${pick(random, ingredients)}`,
     ]);
     const extra = chance(random, 0.2) ? `${pick(random, adjectives)} ` : "";
     const size = chance(random, 0.15)
@@ -197,16 +187,7 @@ function drawItems(random: Random, split: Split, count: number): Priced[] {
 export function drawSale({ random, stage, splits }: KindContext): Sale {
   const split = splits.values;
   const style = itemMoney(random);
-  const totalStyle = chance(random, 0.5)
-    ? style
-    : {
-        ...style,
-        ...pick(random, [
-          { prefix: "$", suffix: "" },
-          { prefix: "", suffix: "" },
-          { prefix: "£", suffix: "" },
-        ]),
-      };
+  const totalStyle = totalMoney(random, style);
   const rate = pick(random, [5, 6, 7, 8, 8.25, 9.5, 10, 13, 19, 20]);
   for (let tries = 0; tries < 400; tries++) {
     const priced = drawItems(random, split, integer(random, ...stage.items));
@@ -239,6 +220,14 @@ export function drawSale({ random, stage, splits }: KindContext): Sale {
 function itemMoney(random: Random): MoneyStyle {
   const style = moneyStyle(random);
   return chance(random, 0.6) ? { ...style, prefix: "", suffix: "" } : style;
+}
+
+/** Totals show the currency where the items leave it out. */
+function totalMoney(random: Random, items: MoneyStyle): MoneyStyle {
+  if (items.prefix !== "" || items.suffix !== "" || chance(random, 0.4)) return items;
+  if (items.decimal === ",")
+    return { ...items, ...pick(random, [{ prefix: "€" }, { suffix: " €" }, { prefix: "EUR " }]) };
+  return { ...items, prefix: pick(random, ["$", "$", "$", "£", "€", "USD ", "GBP "]) };
 }
 
 type Parties = Omit<

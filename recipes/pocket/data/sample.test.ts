@@ -10,7 +10,9 @@ import type { Kind, Sample, Split, Stage } from "./types.ts";
 import { valueSplit } from "./values.ts";
 
 const reason = missingPackages();
-const withFonts = test.skipIf(reason !== undefined);
+// A page takes tens of milliseconds, more on a busy machine.
+const withFonts = (name: string, body: () => void | Promise<void>): void =>
+  test.skipIf(reason !== undefined)(name, { timeout: 60_000 }, body);
 if (reason !== undefined) test.skip(reason);
 
 const documents: Stage = stages.documents;

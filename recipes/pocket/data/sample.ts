@@ -32,6 +32,9 @@ const compose: Readonly<Record<Kind, Compose>> = {
   blank: composeBlank,
 };
 
+/** Kinds that are whole sheets of paper. */
+const papers: ReadonlySet<Kind> = new Set(["receipt", "invoice", "form", "label", "block", "blank"]);
+
 /**
  * Makes sample `index` of stream `seed`: a picture, its printed characters and lines, and questions with exact answers.
  * Equal arguments give equal samples on one platform; no sample depends on another.
@@ -43,7 +46,11 @@ export function sample(seed: number, index: number, options: SampleOptions): Sam
   const kind = weighted(random, stage.kinds);
   const composed = compose[kind]({ random, stage, splits });
   const drawing = draw(composed.scene);
-  const { pixels, characters } = degrade(drawing, random, { ...composed, strength: stage.degradation });
+  const { pixels, characters } = degrade(drawing, random, {
+    ...composed,
+    background: papers.has(kind) ? 0.4 : 0,
+    strength: stage.degradation,
+  });
   const lines = linesOf(characters);
   const fields: Field[] = drawing.spans.map(({ key, text, first, last }) => ({
     key,

@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
     cell: { type: "string", default: "420" },
     split: { type: "string", default: "train" },
     boxes: { type: "boolean", default: false },
-    text: { type: "boolean", default: true },
+    "no-text": { type: "boolean", default: false },
   },
 });
 const gap = 8;
@@ -47,7 +47,7 @@ function drawSheet(items: readonly Sample[], sheetWidth: number, cell: number): 
     const scale = Math.min(1, cell / item.image.width);
     const column = heights.indexOf(Math.min(...heights));
     const place = { item, scale, x: gap + column * (cell + gap), y: heights[column] };
-    heights[column] += item.image.height * scale + (values.text ? captions(item).length * caption : 0) + gap;
+    heights[column] += item.image.height * scale + (!values["no-text"] ? captions(item).length * caption : 0) + gap;
     return place;
   });
   const canvas = createCanvas(sheetWidth, Math.ceil(Math.max(...heights)));
@@ -55,7 +55,7 @@ function drawSheet(items: readonly Sample[], sheetWidth: number, cell: number): 
   context.fillStyle = "#8899aa";
   context.fillRect(0, 0, canvas.width, canvas.height);
   for (const { item, scale, x, y } of places) drawItem(context, item, { scale, x, y });
-  return canvas.toBuffer("image/png");
+  return output?.endsWith(".jpg") ? canvas.toBuffer("image/jpeg", 62) : canvas.toBuffer("image/png");
 }
 
 function drawItem(
@@ -70,7 +70,7 @@ function drawItem(
   if (values.boxes)
     for (const c of item.characters)
       context.strokeRect(x + c.x0 * scale, y + c.y0 * scale, (c.x1 - c.x0) * scale, (c.y1 - c.y0) * scale);
-  if (!values.text) return;
+  if (values["no-text"]) return;
   context.fillStyle = "#000";
   context.font = "11px sans-serif";
   captions(item).forEach((text, i) => {

@@ -1,6 +1,6 @@
 import type { Stage } from "./types.ts";
 
-const base = { degradation: 0, fontPixels: [16, 30], items: [1, 12], turns: [1, 6] } as const;
+const base = { degradation: 0, fontPixels: [16, 30], items: [1, 12], turns: [1, 2] } as const;
 
 /** The curriculum: string length, then lines, then pages; clean, then worn. */
 export const stages = {

@@ -28,15 +28,16 @@ function novelWords(): string[] {
   const chapters = readdirSync(folder)
     .filter((file) => file.endsWith(".txt"))
     .sort();
-  const words = chapters.flatMap(
-    (file) => readFileSync(`${folder}/${file}`, "utf8").match(/[a-z]+(?:-[a-z]+)?/gi) ?? [],
-  );
+  const words = chapters.flatMap((file) => readFileSync(`${folder}/${file}`, "utf8").match(/[a-z]+/gi) ?? []);
   return [...new Set(words.map((found) => found.toLowerCase()))].filter(
     (found) => found.length > 1 && found.length < 15,
   );
 }
 
-export const englishWords: readonly string[] = [...strings(en.word), ...novelWords()];
+/** Everyday words, for names of shops and goods. */
+export const plainWords: readonly string[] = strings(en.word);
+
+export const englishWords: readonly string[] = [...plainWords, ...novelWords()];
 
 const latinLanguages = [
   "french",
