@@ -67,9 +67,22 @@ test("a header that claims a huge PNG is refused before allocation", async () =>
   await expect(decodeImage(bytes, { maxPixels: 2 ** 40 })).rejects.toMatchObject({ code: "E_IMAGE_TRUNCATED" });
 });
 
+test("a JPEG with an empty scan header is corrupt", async () => {
+  // found by mutation: undefined compares false to every limit
+  const bytes = photo.slice();
+  const scan = bytes.findIndex((byte, i) => byte === 0xff && bytes[i + 1] === 0xda);
+  bytes.set([0, 2], scan + 2);
+  await expect(decodeImage(bytes)).rejects.toMatchObject({ code: "E_IMAGE_CORRUPT" });
+});
+
 test("maxPixels refuses a picture one pixel too large", async () => {
   expect((await decodeImage(photo, { maxPixels: 37 * 29 })).image.width).toBe(37);
   await expect(decodeImage(photo, { maxPixels: 37 * 29 - 1 })).rejects.toMatchObject({ code: "E_IMAGE_TOO_LARGE" });
+});
+
+test("a PNG cut in its picture data is truncated, not corrupt", async () => {
+  // the advice differs: fetch it again, not save it again
+  await expect(decodeImage(picture.slice(0, 120))).rejects.toMatchObject({ code: "E_IMAGE_TRUNCATED" });
 });
 
 test("a damaged PNG chunk is named", async () => {

@@ -13,7 +13,7 @@ export function readScanHeader(
   restartInterval: number,
 ): ScanHeader {
   const count = payload[0];
-  if (count === 0 || count > 4 || payload.length < 4 + count * 2) {
+  if (payload.length === 0 || count === 0 || count > 4 || payload.length < 4 + count * 2) {
     throw new ImageCorruptError("The JPEG has a malformed scan header.");
   }
   const [start, end, approximation] = payload.subarray(1 + count * 2);

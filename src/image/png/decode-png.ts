@@ -29,7 +29,7 @@ export async function decodePng(bytes: Uint8Array, maxPixels: number): Promise<D
       `The PNG claims ${header.width}×${header.height} pixels but has only ${packedBytes} bytes of data.`,
     );
   }
-  const raw = await inflate(chunks.data, rawBytes);
+  const raw = await inflate(chunks.data, rawBytes, chunks.isWhole);
   return { image: paint(chunks, passes, raw), exif: chunks.exif };
 }
 

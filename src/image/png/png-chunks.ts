@@ -13,6 +13,8 @@ export interface PngChunks {
   readonly exif: Uint8Array | undefined;
   /** Payloads of the IDAT chunks. */
   readonly data: readonly Uint8Array[];
+  /** False where the file ends without its end chunk. */
+  readonly isWhole: boolean;
 }
 
 /** The IHDR chunk. */
@@ -45,6 +47,7 @@ export function readPngChunks(bytes: Uint8Array): PngChunks {
   let header: PngHeader | undefined;
   let palette: Uint8Array | undefined;
   let exif: Uint8Array | undefined;
+  let isWhole = false;
   let at = PNG_SIGNATURE.length;
   while (at + 12 <= bytes.length) {
     const length = view.getUint32(at);
@@ -64,12 +67,15 @@ export function readPngChunks(bytes: Uint8Array): PngChunks {
     else if (type === "PLTE") palette = payload;
     else if (type === "IDAT") data.push(payload);
     else if (type === "eXIf" && isIntact) exif = payload;
-    else if (type === "IEND") break;
+    else if (type === "IEND") {
+      isWhole = true;
+      break;
+    }
     at = end + 4;
   }
   if (header === undefined) throw new ImageTruncatedError("The PNG ends before its header.");
   if (data.length === 0) throw new ImageTruncatedError("The PNG ends before its picture data.");
-  return { header, palette, exif, data };
+  return { header, palette, exif, data, isWhole };
 }
 
 function readHeader(payload: Uint8Array): PngHeader {

@@ -2,14 +2,15 @@ import { ImageCorruptError, ImageTruncatedError } from "../errors.ts";
 
 /**
  * Inflates a zlib stream given in parts and returns its first `byteCount` bytes; reading stops there, so that a
- * small file cannot fill memory. Throws ImageCorruptError or ImageTruncatedError.
+ * small file cannot fill memory. `isWhole` says whether the file had its end: where not, a failure is a truncation.
+ * Throws ImageCorruptError or ImageTruncatedError.
  */
-export async function inflate(parts: readonly Uint8Array[], byteCount: number): Promise<Uint8Array> {
+export async function inflate(parts: readonly Uint8Array[], byteCount: number, isWhole: boolean): Promise<Uint8Array> {
   const output = new Uint8Array(byteCount);
   const reader = streamOf(parts).pipeThrough(new DecompressionStream("deflate")).getReader();
   let filled = 0;
   while (filled < byteCount) {
-    const chunk = await readOrThrow(reader, filled, byteCount);
+    const chunk = await readOrThrow(reader, `${filled} of ${byteCount} bytes`, isWhole);
     if (chunk === undefined)
       throw new ImageTruncatedError(`The PNG has ${filled} of ${byteCount} bytes of picture data.`);
     output.set(chunk.subarray(0, byteCount - filled), filled);
@@ -28,17 +29,15 @@ export async function deflate(bytes: Uint8Array): Promise<Uint8Array> {
 
 async function readOrThrow(
   reader: ReadableStreamDefaultReader<Uint8Array>,
-  filled: number,
-  byteCount: number,
+  progress: string,
+  isWhole: boolean,
 ): Promise<Uint8Array | undefined> {
   try {
     return (await reader.read()).value;
   } catch (cause) {
-    // Node and browsers word a cut stream and a broken one differently, so the two cannot be told apart here
-    throw new ImageCorruptError(
-      `The PNG's compressed data breaks off or is damaged after ${filled} of ${byteCount} bytes.`,
-      { cause },
-    );
+    // Node and browsers word a cut stream and a broken one alike, so the file's end has to tell them apart
+    if (!isWhole) throw new ImageTruncatedError(`The PNG breaks off after ${progress} of picture data.`, { cause });
+    throw new ImageCorruptError(`The PNG's compressed data is damaged after ${progress}.`, { cause });
   }
 }
 
