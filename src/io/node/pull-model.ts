@@ -7,6 +7,7 @@ import { openHttpSource } from "../http/http-source.ts";
 import type { BlobStore } from "../hub/blob-store.ts";
 import { downloadBlob } from "../hub/download-blob.ts";
 import { type Hub, type Licence, listRepo, mirrorsOf, type RepoFile, type RepoListing } from "../hub/listing.ts";
+import { listModelFiles, mapModelFiles } from "../hub/model-files.ts";
 import { type InspectGguf, type ModelFiles, pickFiles } from "../hub/pick-files.ts";
 import type { DownloadProgress } from "../hub/progress.ts";
 import { parseRepoRef, type RepoRef } from "../hub/repo-ref.ts";
@@ -84,7 +85,7 @@ async function fromCache(cache: RepoCache, ref: RepoRef, options: PullOptions): 
   const picked = await pickFiles(cached, { variant: ref.variant, open, inspect, signal }).catch((cause: unknown) => {
     throw cause instanceof HubError ? new OfflineError(`${ref.repo}:${ref.variant ?? "a model"}`) : cause;
   });
-  const files = await mapFiles(picked, async (file) => file.filePath);
+  const files = mapModelFiles(picked, (file) => file.filePath);
   return { repo: ref.repo, commit, licence: undefined, files };
 }
 
@@ -107,7 +108,7 @@ async function fetchModel(job: Fetch): Promise<PulledModel> {
   const { inspect, signal } = options;
   const open = async (file: { path: string }): Promise<ByteSource> => openForHeader(job, file.path);
   const picked = await pickFiles(listing.files, { variant: ref.variant, open, inspect, signal });
-  const wanted = listFiles(picked);
+  const wanted = listModelFiles(picked);
   let missingBytes = 0;
   for (const file of wanted) {
     const { store, key } = placeOf(job, file);
@@ -127,7 +128,7 @@ async function fetchModel(job: Fetch): Promise<PulledModel> {
     if (transform)
       await noteDerivedFile(options.environment.derivedFolder, ref.repo, listing.commit, { path: file.path, key });
   }
-  const files = await mapFiles(picked, async (file) => paths.get(file) ?? file.path);
+  const files = mapModelFiles(picked, (file) => paths.get(file) ?? file.path);
   return { repo: ref.repo, commit: listing.commit, licence: listing.licence, files };
 }
 
@@ -189,15 +190,4 @@ async function fetchFile(job: Fetch, file: RepoFile): Promise<string> {
 function newSha256(): Digest {
   const hash = createHash("sha256");
   return { update: (bytes) => void hash.update(bytes), hex: () => hash.digest("hex") };
-}
-
-function listFiles<F>(files: ModelFiles<F>): readonly F[] {
-  if (files.kind === "safetensors") return files.files;
-  return files.projector === undefined ? files.language : [...files.language, files.projector];
-}
-
-async function mapFiles<A, B>(files: ModelFiles<A>, map: (file: A) => Promise<B>): Promise<ModelFiles<B>> {
-  if (files.kind === "safetensors") return { kind: "safetensors", files: await Promise.all(files.files.map(map)) };
-  const projector = files.projector === undefined ? undefined : await map(files.projector);
-  return { kind: "gguf", language: await Promise.all(files.language.map(map)), projector };
 }
