@@ -37,17 +37,16 @@ function versionOf(binary) {
 }
 
 function newNode() {
-  const names =
-    process.platform === "win32"
-      ? ["node/bin/node.exe"]
-      : [".bin/node", `node-${process.platform}-${process.arch}/bin/node`];
+  const isWindows = process.platform === "win32";
+  const prefix = process.platform === "darwin" && process.arch === "arm64" ? "node-bin" : "node";
+  const carrier = `${prefix}-${isWindows ? "win" : process.platform}-${process.arch}`;
+  const names = isWindows ? ["node/bin/node.exe", `${carrier}/bin/node.exe`] : [".bin/node", `${carrier}/bin/node`];
   const candidates = [...names.map((name) => join(modules, name)), process.execPath];
   const found = candidates.find((binary) => existsSync(binary) && versionOf(binary) >= wanted);
   if (found !== undefined) return found;
-  const carrier = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}@${wanted}`;
   return fail(
     `No Node ${wanted} was found: npm probably ran with install scripts switched off, and the "node" package then has no binary.\n` +
-      `Either run \`npm rebuild node\`, or \`npm install --no-save ${carrier}\` (its binary needs no script), or use Node ${wanted} yourself.`,
+      `Either run \`npm rebuild node\`, or \`npm install --no-save ${carrier}@${wanted}\` (its binary needs no script), or use Node ${wanted} yourself.`,
   );
 }
 

@@ -1,10 +1,8 @@
-/** `npm run docs`: writes docs/errors.md from the error classes of the library. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ErrorClass, errorClasses } from "./error-classes.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-export const ERRORS_PAGE = join(ROOT, "docs", "errors.md");
 
 const HEADER = `# Errors
 
@@ -44,10 +42,4 @@ function entry({ name, parent, summary, code, message, hint }: ErrorClass): stri
     );
   }
   return lines.filter((line) => line !== undefined).join("\n");
-}
-
-if (process.argv[1] === import.meta.filename) {
-  const classes = allErrorClasses();
-  writeFileSync(ERRORS_PAGE, errorsPage(classes));
-  console.log(`docs/errors.md: ${classes.length} classes`);
 }

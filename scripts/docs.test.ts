@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { allErrorClasses, ERRORS_PAGE, errorsPage } from "./docs-errors.ts";
+import { generatedPages } from "./docs.ts";
+import { allErrorClasses } from "./docs-errors.ts";
 import { callArguments, errorClasses } from "./error-classes.ts";
 
-// Catches an error that was added or reworded without its page: a reader who looks its code up finds nothing, or last month's advice.
-test("docs/errors.md is what npm run docs writes", () => {
-  expect(readFileSync(ERRORS_PAGE, "utf8"), "run npm run docs").toBe(errorsPage(allErrorClasses()));
+// Catches an error or op that was added or reworded without its page: a reader finds nothing there, or last month's advice.
+test("the generated pages are what npm run docs writes", () => {
+  for (const { path, text } of generatedPages())
+    expect(readFileSync(path, "utf8"), `${path}: run npm run docs`).toBe(text);
 });
 
 // Catches two classes that programs cannot tell apart.
