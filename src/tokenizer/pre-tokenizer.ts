@@ -1,5 +1,3 @@
-import { SPACE_MARK } from "./normalizer.ts";
-
 /** Cuts pieces of text into smaller pieces. `isFirst`: the pieces begin the whole text. */
 export type PreTokenizer = (pieces: readonly string[], isFirst: boolean) => readonly string[];
 
@@ -56,9 +54,6 @@ function splitBefore(text: string, mark: string): string[] {
   if (start < text.length) out.push(text.slice(start));
   return out;
 }
-
-/** Metaspace as SentencePiece exports use it. */
-export const SENTENCEPIECE_METASPACE: MetaspaceOptions = { mark: SPACE_MARK, prependScheme: "first", split: false };
 
 /** One after the other. */
 export function preTokenizeInSequence(steps: readonly PreTokenizer[]): PreTokenizer {

@@ -5,7 +5,7 @@ import type { NodeIndex, Program } from "./program.ts";
 
 /** Calls that may be open at once: how deep values nest inside each other, with a few for their parts. */
 const DEFAULT_MAX_DEPTH = 64;
-const MAX_STATES = 20_000;
+const MAX_STATES = 5_000; // about 2 kB each
 const UTF8 = new TextEncoder();
 
 /** A row of nodes to return to; equal rows are one object. */
@@ -124,7 +124,8 @@ export class GrammarState {
   readonly isComplete: boolean;
   readonly #grammar: Grammar;
   readonly #threads: readonly Thread[];
-  readonly #next = new Map<number, GrammarState | undefined>();
+  readonly #next: (GrammarState | undefined)[] = new Array(256).fill(undefined);
+  readonly #isKnown = new Uint8Array(256);
 
   constructor(grammar: Grammar, threads: readonly Thread[]) {
     this.#grammar = grammar;
@@ -139,10 +140,10 @@ export class GrammarState {
 
   /** The state after one more byte, or undefined where the byte is not allowed. */
   next(byte: number): GrammarState | undefined {
-    const known = this.#next.get(byte);
-    if (known !== undefined || this.#next.has(byte)) return known;
+    if (this.#isKnown[byte] === 1) return this.#next[byte];
     const state = this.#grammar.step(this.#threads, byte);
-    this.#next.set(byte, state);
+    this.#next[byte] = state;
+    this.#isKnown[byte] = 1;
     return state;
   }
 

@@ -57,6 +57,7 @@ export function boundedNumber(
   // [k, k + 1) lies inside the bounds on the positive side, (−k − 1, −k] on the negative one
   nodes.push(...wholeParts(program, Math.ceil(from / scale), Math.floor(to / scale) - 1, "", free));
   nodes.push(...wholeParts(program, Math.ceil(-to / scale), Math.floor(-from / scale) - 1, "-", free));
+  nodes.push(...signedRange(program, Math.ceil(from / scale), Math.floor(to / scale), next));
   nodes.push(...scaledRange(program, Math.max(0, from), to, decimals, "", next));
   nodes.push(...scaledRange(program, Math.max(1, -to), -from, decimals, "-", next));
   return program.split(nodes);
@@ -135,6 +136,8 @@ function digitRange(program: Program, from: string, to: string, next: NodeIndex)
   const rest = from.length - 1;
   const any = (then: NodeIndex): NodeIndex =>
     program.repeat((after) => program.oneOf(digits(0, 9), after), rest, rest, then);
+  // A full range needs no cases; without this the two halves of each cut would double with every digit.
+  if (/^0*$/.test(from) && /^9*$/.test(to)) return [program.oneOf(digits(0, 9), any(next))];
   const low = Number(from[0]);
   const high = Number(to[0]);
   if (low === high) {

@@ -31,21 +31,21 @@ export class TokenMasker {
   #build(start: GrammarState): Uint32Array {
     const { bytes, ends, tokenStarts, tokenIds, vocabularySize } = this.#trie;
     const mask = new Uint32Array(Math.ceil(vocabularySize / 32));
+    // The way from the root to the current node: where each subtree ends, and the state inside it.
     const states: GrammarState[] = [start];
     const openEnds: number[] = [bytes.length];
+    let depth = 0;
     for (let node = 1; node < bytes.length; ) {
-      while (node >= (openEnds.at(-1) ?? 0)) {
-        openEnds.pop();
-        states.pop();
-      }
-      const state = states[states.length - 1].next(bytes[node]);
+      while (node >= openEnds[depth]) depth--;
+      const state = states[depth].next(bytes[node]);
       if (state === undefined) {
         node = ends[node];
         continue;
       }
       for (let at = tokenStarts[node]; at < tokenStarts[node + 1]; at++) set(mask, tokenIds[at]);
-      states.push(state);
-      openEnds.push(ends[node]);
+      depth++;
+      states[depth] = state;
+      openEnds[depth] = ends[node];
       node++;
     }
     if (start.isComplete) for (const id of this.#endIds) set(mask, id);
