@@ -12,6 +12,8 @@ import hashlib
 import importlib.util
 import functools
 import itertools
+import math
+import platform
 import sys
 from pathlib import Path
 
@@ -23,6 +25,10 @@ from common import mix, sha, write
 
 COUNT, RUN = 100_000, 1000
 RANGES = (500, 2000, 6000, 1400)
+# sizes at which two grids are equally far, so that the last bit of the logarithm decides
+TIE_RATIOS = [(1, 1), (2, 1), (1, 2), (3, 1), (1, 3), (4, 1), (1, 4), (9, 1), (1, 9), (3, 2), (2, 3), (4, 3), (3, 4),
+              (6, 1), (8, 1), (1, 8), (9, 4), (16, 9), (5, 2)]
+TIE_SCALES = range(1, 3000, 13)
 
 
 class FakeImage:
@@ -71,15 +77,16 @@ def new_plan(processor, width: int, height: int, most: int, mode: str) -> list[i
     return [grid[1], grid[0], wide, high, refined_wide // grid[1], refined_high // grid[0]]
 
 
-def run_hashes(plan, processor, most: int, values) -> list[str]:
-    hashes = []
-    for start in range(0, COUNT, RUN):
-        lines = []
-        for index in range(start, start + RUN):
-            size = size_of(index, values[index])
-            lines.append(",".join(map(str, [*size, *plan(processor, *size, most)])))
-        hashes.append(sha("\n".join(lines).encode()))
-    return hashes
+def hash_of(sizes, plan, processor, most: int) -> str:
+    lines = [",".join(map(str, [*size, *plan(processor, *size, most)])) for size in sizes]
+    return sha("\n".join(lines).encode())
+
+
+def run_hashes(plan, processor, most: int, values) -> tuple[list[str], list[str]]:
+    """Hashes of the random sizes, 1000 at a time, and of the ties, one ratio at a time."""
+    runs = ([size_of(index, values[index]) for index in range(start, start + RUN)] for start in range(0, COUNT, RUN))
+    ties = ([(a * k, b * k) for k in TIE_SCALES] for a, b in TIE_RATIOS)
+    return [hash_of(run, plan, processor, most) for run in runs], [hash_of(tie, plan, processor, most) for tie in ties]
 
 
 def main() -> None:
@@ -94,13 +101,14 @@ def main() -> None:
         else:
             hashes, *others = [run_hashes(released_plan, processor, most, values) for processor in released]
             assert all(other == hashes for other in others), "released versions differ"
-        runs.append({"granule": granule, "maxSlices": most, "hashes": hashes})
+        runs.append({"granule": granule, "maxSlices": most, "hashes": hashes[0], "ties": hashes[1]})
     write("slices.json", {
         "versions": {
-            "transformers": transformers.__version__,
+            "transformers": transformers.__version__, "libc": " ".join(platform.libc_ver()),
             "releasedSha256": [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in sys.argv[1:]],
         },
         "runs": runs,
+        "logarithms": [[a, b, math.log(a / b)] for a in range(1, 37) for b in range(1, 36 // a + 1)],
     })
 
 

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { exactLog } from "./exact-log.ts";
 import { pythonRound } from "./python-round.ts";
 import { checkSize, type Size } from "./rgb-image.ts";
 
@@ -80,10 +81,11 @@ export function viewSizes(plan: SlicePlan): readonly Size[] {
 
 /**
  * Grid whose slices are nearest to square, or undefined where one view is enough.
- * Candidates are the divisor pairs of N−1, N, N+1 in that order; the first of equals wins.
+ * Candidates are the divisor pairs of N−1, N, N+1 in that order; the first of equals wins. Where two grids are equally
+ * far in exact arithmetic, the last bit of C's logarithm decides in the released code, so it is reproduced.
  */
 export function sliceGrid(image: Size, maxSlices: number, resolution: number): SliceGrid | undefined {
-  const logRatio = Math.log(image.width / image.height);
+  const logRatio = exactLog(image.width / image.height);
   const ideal = Math.min(Math.ceil((image.width * image.height) / (resolution * resolution)), maxSlices);
   if (ideal <= 1) return undefined;
   let best: SliceGrid = { columns: 1, rows: 1 };
@@ -93,7 +95,7 @@ export function sliceGrid(image: Size, maxSlices: number, resolution: number): S
     for (let columns = 1; columns <= count; columns++) {
       if (count % columns !== 0) continue;
       const rows = count / columns;
-      const error = Math.abs(logRatio - Math.log(columns / rows));
+      const error = Math.abs(logRatio - exactLog(columns / rows));
       if (error < leastError) {
         best = { columns, rows };
         leastError = error;
