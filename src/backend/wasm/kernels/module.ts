@@ -2,11 +2,13 @@ import { ModuleBuilder } from "../emit/module-builder.ts";
 import { attentionFamily } from "./attention-f32.ts";
 import { elementwiseFamily } from "./elementwise.ts";
 import { emitGemmF32, gemmF32 } from "./gemm-f32.ts";
+import { floatGemmFamily } from "./gemm-float.ts";
 import { quantisedGemmFamily } from "./gemm-quantised.ts";
 import type { KernelFamily, KernelSignature, KernelVariant } from "./kernel.ts";
 import { moveFamily } from "./move.ts";
 import { normFamily } from "./norm.ts";
 import { quantiseFamily } from "./quantise-activations.ts";
+import { recurrentFamily } from "./recurrent.ts";
 import { rotaryFamily } from "./rotary.ts";
 import { emitF32Tiles } from "./tile-f32.ts";
 
@@ -14,11 +16,12 @@ import { emitF32Tiles } from "./tile-f32.ts";
 export const MAXIMUM_MEMORY_PAGES = 65536;
 
 const f32Family: KernelFamily = {
-  signatures: [gemmF32, ...attentionFamily.signatures],
+  signatures: [gemmF32, ...attentionFamily.signatures, ...floatGemmFamily.signatures],
   emit: (module, variant) => {
     const tiles = emitF32Tiles(module, variant);
     emitGemmF32(module, tiles);
     attentionFamily.emit(module, variant, tiles);
+    floatGemmFamily.emit(module, variant, tiles);
   },
 };
 
@@ -27,6 +30,7 @@ const FAMILIES: readonly KernelFamily[] = [
   normFamily,
   moveFamily,
   rotaryFamily,
+  recurrentFamily,
   f32Family,
   quantiseFamily,
   quantisedGemmFamily,
