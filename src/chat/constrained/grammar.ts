@@ -1,11 +1,12 @@
 import { invariant } from "../../base/invariant.ts";
 import { hasByte } from "./byte-set.ts";
-import { SchemaUnsatisfiableError } from "./errors.ts";
+import { SchemaUnsatisfiableError, SchemaUnsupportedError } from "./errors.ts";
 import type { NodeIndex, Program } from "./program.ts";
 
 /** Calls that may be open at once: how deep values nest inside each other, with a few for their parts. */
 const DEFAULT_MAX_DEPTH = 64;
 const MAX_STATES = 5_000; // about 2 kB each
+const MAX_THREADS = 10_000; // nested repetitions could otherwise make each byte cost seconds
 const UTF8 = new TextEncoder();
 
 /** A row of nodes to return to; equal rows are one object. */
@@ -68,6 +69,8 @@ export class Grammar {
       if (seen.has(key)) continue;
       seen.add(key);
       this.#follow(thread, key, queue, threads);
+      if (seen.size > MAX_THREADS)
+        throw new SchemaUnsupportedError("schema", "ambiguity", "of nested repetitions is too much");
     }
     const key = [...threads.keys()].sort().join(" ");
     let state = this.#states.get(key);
