@@ -5,7 +5,10 @@ import { checkSize, type Size } from "./rgb-image.ts";
 
 /** How a model version cuts a picture into views. */
 export interface SliceOptions {
-  /** View sides are multiples of this: 14 up to V-4.5, 56 (patch 14 × two 2×2 merges) in V-4.6. */
+  /**
+   * View sides are multiples of this: 14 up to V-4.5; in V-4.6 56 (patch 14 × two 2×2 merges) in 16x mode and 28 in
+   * 4x mode (transformers 5.23; its first releases used 56 in both).
+   */
   readonly granule: number;
   /** Most slices beside the overview; 9 by default, 36 recommended by V-4.6 for pictures. */
   readonly maxSlices: number;
@@ -85,24 +88,33 @@ export function viewSizes(plan: SlicePlan): readonly Size[] {
  * far in exact arithmetic, the last bit of C's logarithm decides in the released code, so it is reproduced.
  */
 export function sliceGrid(image: Size, maxSlices: number, resolution: number): SliceGrid | undefined {
-  const logRatio = exactLog(image.width / image.height);
   const ideal = Math.min(Math.ceil((image.width * image.height) / (resolution * resolution)), maxSlices);
   if (ideal <= 1) return undefined;
-  let best: SliceGrid = { columns: 1, rows: 1 };
-  let leastError = Number.POSITIVE_INFINITY;
+  const ratio = image.width / image.height;
+  const grids = candidateGrids(ideal, maxSlices);
+  const nearest = closest(grids, ratio, Math.log, TIE_WIDTH);
+  return nearest.length === 1 ? nearest[0] : closest(nearest, ratio, exactLog, 0)[0];
+}
+
+const TIE_WIDTH = 1e-12; // far above the rounding of a logarithm, far below the distance of unequal grids
+
+function candidateGrids(ideal: number, maxSlices: number): SliceGrid[] {
+  const grids: SliceGrid[] = [];
   for (const count of [ideal - 1, ideal, ideal + 1]) {
     if (count === 1 || count > maxSlices) continue;
     for (let columns = 1; columns <= count; columns++) {
-      if (count % columns !== 0) continue;
-      const rows = count / columns;
-      const error = Math.abs(logRatio - exactLog(columns / rows));
-      if (error < leastError) {
-        best = { columns, rows };
-        leastError = error;
-      }
+      if (count % columns === 0) grids.push({ columns, rows: count / columns });
     }
   }
-  return best;
+  return grids;
+}
+
+/** Grids whose ratio is within `width` of the nearest to `ratio`, on a logarithmic scale, in their order. */
+function closest(grids: readonly SliceGrid[], ratio: number, log: (x: number) => number, width: number): SliceGrid[] {
+  const logRatio = log(ratio);
+  const errors = grids.map(({ columns, rows }) => Math.abs(logRatio - log(columns / rows)));
+  const least = Math.min(...errors);
+  return grids.filter((_, index) => errors[index] <= least + width);
 }
 
 interface ResizeRule {

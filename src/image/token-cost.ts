@@ -16,7 +16,7 @@ export function viewTokens(view: Size, rule: TokenRule): number {
   if (rows % side !== 0 || columns % side !== 0) {
     throw new ArgumentError(
       `A view of ${rows}×${columns} patches cannot be merged ${rule.mode}.`,
-      "Plan the picture with granule 56 for V-4.6.",
+      "Plan the picture for V-4.6 with granule 56 in 16x mode and 28 in 4x mode.",
     );
   }
   return (rows / side) * (columns / side);

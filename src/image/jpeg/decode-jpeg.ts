@@ -45,7 +45,9 @@ interface JpegState {
 
 /**
  * Decodes baseline, extended and progressive Huffman JPEG to RGB, equal to libjpeg-turbo's default decoding as Pillow
- * shows it. Orientation is not applied. Throws the image errors; `maxPixels` is checked before allocation.
+ * shows it. Where the two part: damaged or cut picture data is an error here and a partly gray picture there (Pillow
+ * too refuses cut files); arithmetic-coded JPEG is refused here. Orientation is not applied, colour profiles are
+ * ignored. Throws the image errors; `maxPixels` is checked before allocation.
  */
 export function decodeJpeg(bytes: Uint8Array, maxPixels: number): DecodedJpeg {
   const state: JpegState = {
