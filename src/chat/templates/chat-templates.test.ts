@@ -51,6 +51,7 @@ describe("prompts equal the published jinja templates", () => {
     const options = { thinking: golden.thinking, tools: golden.tools ? goldens.tools : [] };
     const text = textOf("4.5", conversation(golden.conversation), [], options);
     expect(text).toBe(golden.thinking ? `${golden.text}<think>\n` : golden.text);
+    expect(textOf("o-4.5", conversation(golden.conversation), [], options)).toBe(golden.text);
   });
 
   test.each(goldens.rendered.qwen35)("4.6 and Qwen3.5: $conversation, tools $tools, thinking $thinking", (golden) => {

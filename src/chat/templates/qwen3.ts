@@ -11,16 +11,23 @@ const TOOLS_TAIL =
   "\n</tools>\n\nFor each function call, return a json object with function name and arguments within " +
   '<tool_call></tool_call> XML tags:\n<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>';
 
-/** Qwen3, versions 4.5 and o-4.5: ChatML, hybrid thinking, tool calls as JSON. */
-export const qwen3Template: ChatTemplate = {
-  schema: "flat",
-  addSpecial: false,
-  thinkingDefault: false,
-  stopTokens: ["<|im_end|>", "<|endoftext|>"],
-  render,
-};
+export interface Qwen3Options {
+  /** With thinking on, the prompt writes `<think>` itself (4.5); otherwise the model does (Qwen3, o-4.5). */
+  readonly opensThought: boolean;
+}
 
-function render(given: readonly ChatMessage[], options: PromptOptions = {}): readonly Segment[] {
+/** Qwen3, versions 4.5 and o-4.5: ChatML, hybrid thinking, tool calls as JSON. */
+export function qwen3Template({ opensThought }: Qwen3Options): ChatTemplate {
+  return {
+    schema: "flat",
+    addSpecial: false,
+    thinkingDefault: false,
+    stopTokens: ["<|im_end|>", "<|endoftext|>"],
+    render: (messages, options) => render(messages, options ?? {}, opensThought ? "<think>\n" : ""),
+  };
+}
+
+function render(given: readonly ChatMessage[], options: PromptOptions, thoughtStart: string): readonly Segment[] {
   const messages = withSystemPrompt(given, options);
   const writer = new PromptWriter();
   writeSystem(writer, messages, options.tools ?? []);
@@ -36,7 +43,7 @@ function render(given: readonly ChatMessage[], options: PromptOptions = {}): rea
   });
   if (options.addGenerationPrompt ?? true) {
     writer.template("<|im_start|>assistant\n");
-    writer.template((options.thinking ?? false) ? "<think>\n" : "<think>\n\n</think>\n\n");
+    writer.template((options.thinking ?? false) ? thoughtStart : "<think>\n\n</think>\n\n");
   }
   return writer.segments;
 }

@@ -17,8 +17,8 @@ export const CHAT_TEMPLATES = {
   "o-2.6": QWEN2,
   // Whether the begin token precedes the prompt is left to the checkpoint's tokenizer configuration.
   "4.0": chatmlTemplate({ defaultSystemPrompt: undefined, addSpecial: true }),
-  "4.5": qwen3Template,
-  "o-4.5": qwen3Template,
+  "4.5": qwen3Template({ opensThought: true }),
+  "o-4.5": qwen3Template({ opensThought: false }),
   "4.6": qwen35Template(false),
   "4.6-thinking": qwen35Template(true),
 } as const satisfies Readonly<Record<string, ChatTemplate>>;
