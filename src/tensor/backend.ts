@@ -41,6 +41,8 @@ export interface UploadOptions {
 export interface ResidentWeight extends Disposable {
   readonly name: string;
   readonly residentBytes: number;
+  /** Puts other values in its place, row-major: a training step. Throws UnsupportedError for a quantised weight. */
+  replace(values: Float32Array): void;
 }
 
 /** A cache or recurrent state kept by a backend between replays; executables recorded apart may share it. */

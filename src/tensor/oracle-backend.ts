@@ -34,6 +34,10 @@ class OracleWeight implements ResidentWeight {
     return this.values.byteLength;
   }
 
+  replace(values: Float32Array): void {
+    this.values.set(values);
+  }
+
   [Symbol.dispose](): void {}
 }
 

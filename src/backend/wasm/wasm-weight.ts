@@ -1,4 +1,4 @@
-import { DisposedError } from "../../base/errors.ts";
+import { DisposedError, UnsupportedError } from "../../base/errors.ts";
 import type { ResidentWeight, UploadOptions, WeightSource, WeightUse } from "../../tensor/backend.ts";
 import type { StorageType } from "../../tensor/dtype.ts";
 import { WeightBytesError } from "./errors.ts";
@@ -32,6 +32,17 @@ export class WasmWeight implements ResidentWeight {
 
   get residentBytes(): number {
     return [...new Set(this.forms.values())].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  replace(values: Float32Array): void {
+    const { rowCount, rowLength } = matrixShape(this.shape);
+    for (const [use, form] of this.forms) {
+      if (form.layout === "rowsF16" || form.layout === "rowsBF16") {
+        throw new UnsupportedError(`Weight "${this.name}" is kept in 16 bit.`, "Train from a float32 checkpoint.");
+      }
+      const target = new Float32Array(this.#heap.memory.buffer, form.address, form.bytes / 4);
+      writeRows(target, values, { form, use, begin: 0, rowCount, rowLength });
+    }
   }
 
   [Symbol.dispose](): void {
@@ -103,11 +114,28 @@ async function uploadForm(source: WeightSource, request: FormRequest, made: Weig
     const rows = request.decode(source.type, stored, (end - begin) * rowLength);
     // made again for each chunk: the memory may have grown while the file was read
     const target = new Float32Array(heap.memory.buffer, form.address, elements);
-    if (layout === "rowsF32") target.set(rows, begin * rowLength);
-    else if (use === "linear") packF32Rows(target, rows, begin, into);
-    else packTransposed(target, rows, { begin, into, out });
+    writeRows(target, rows, { form, use, begin, rowCount, rowLength });
   }
   return form;
+}
+
+interface RowWrite {
+  readonly form: WeightForm;
+  readonly use: WeightUse;
+  /** First row of the chunk. */
+  readonly begin: number;
+  readonly rowCount: number;
+  readonly rowLength: number;
+}
+
+function writeRows(
+  target: Float32Array,
+  rows: Float32Array,
+  { form, use, begin, rowCount, rowLength }: RowWrite,
+): void {
+  if (form.layout === "rowsF32") target.set(rows, begin * rowLength);
+  else if (use === "linear") packF32Rows(target, rows, begin, rowLength);
+  else packTransposed(target, rows, { begin, into: rowCount, out: rowLength });
 }
 
 interface HalfCopy {

@@ -3,6 +3,7 @@ import type { Node } from "../../../tensor/graph.ts";
 import { attentionScratchBytes } from "../kernels/attention-f32.ts";
 import { at, ELEMENT_BYTES, floatBits, type Place, rowsTimes } from "../place.ts";
 import type { LoweringContext } from "./context.ts";
+import { lowerOnHost } from "./host.ts";
 
 const SPLITS = [
   { begin: "rowBegin", granule: 16 },
@@ -37,7 +38,15 @@ function rangeArguments(
   };
 }
 
+// the kernels read heads in vectors of this many floats
+const HEAD_GRANULE = 8;
+
 export function lowerAttention(c: LoweringContext, node: Node): void {
+  const width = c.value(node.inputs[0]).dims[2].capacity;
+  if (width % HEAD_GRANULE !== 0) {
+    lowerOnHost(c, node);
+    return;
+  }
   const [q, k, v, spans] = node.inputs.map((id) => c.place(id));
   const y = c.output(node);
   c.scratchBytes = Math.max(c.scratchBytes, attentionScratchBytes(q.width));

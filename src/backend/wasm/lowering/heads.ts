@@ -2,6 +2,7 @@ import { numbersAttribute, stringAttribute } from "../../../tensor/definition.ts
 import type { Node } from "../../../tensor/graph.ts";
 import { at, densePlace, ELEMENT_BYTES, isDense, type Place, rowsTimes } from "../place.ts";
 import type { LoweringContext } from "./context.ts";
+import { lowerOnHost } from "./host.ts";
 
 /** Heads are kept inside their rows: splitting is a way of looking. */
 export function lowerSplitHeads(c: LoweringContext, node: Node): void {
@@ -51,8 +52,15 @@ export function lowerFoldRows(c: LoweringContext, node: Node): void {
   c.setPlace(node.outputs[0], { ...densePlace(buffer, dims), offsetBytes });
 }
 
+// the kernels turn this many pairs at once
+const PAIR_GRANULE = 4;
+
 /** Angles of a step are computed once for all layers and heads that share positions and frequencies. */
 export function lowerRotary(c: LoweringContext, node: Node): void {
+  if (numbersAttribute(node.attributes, "inverseFrequencies").length % PAIR_GRANULE !== 0) {
+    lowerOnHost(c, node);
+    return;
+  }
   const [xId, positionsId] = node.inputs;
   const x = c.place(xId);
   const y = c.output(node);
