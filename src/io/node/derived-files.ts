@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ignoreMissing } from "./fs-helpers.ts";
 import type { CachedFile } from "./hub-cache.ts";
 
 /** A file that a transform made of a published one. */
@@ -30,6 +31,24 @@ export async function derivedFiles(folder: string, repo: string, commit: string)
     if (found) files.push({ path, sizeBytes: found.size, filePath });
   }
   return files;
+}
+
+/** Removes what was made of a repository's files. Gives back the bytes freed. */
+export async function removeDerivedFiles(folder: string, repo: string): Promise<number> {
+  const prefix = `${repo.replace("/", "--")}.`;
+  const names = (await readdir(folder).catch(() => [])).filter(
+    (name) => name.startsWith(prefix) && name.endsWith(".json"),
+  );
+  let freedBytes = 0;
+  for (const name of names) {
+    for (const { key } of await readNote(join(folder, name))) {
+      const found = await stat(join(folder, key)).catch(() => undefined);
+      await unlink(join(folder, key)).catch(ignoreMissing);
+      freedBytes += found?.size ?? 0;
+    }
+    await unlink(join(folder, name));
+  }
+  return freedBytes;
 }
 
 function notePath(folder: string, repo: string, commit: string): string {

@@ -22,6 +22,8 @@ export interface RepoCache {
   setRef(revision: string, commit: string): Promise<void>;
   /** The commit that a branch, tag or (whole or shortened) commit means on this disk. */
   commitOf(revision: string): Promise<string | undefined>;
+  /** Every commit that has a snapshot here, the youngest first. */
+  commits(): Promise<string[]>;
   /** Every file of a snapshot whose blob is really there. */
   snapshotFiles(commit: string): Promise<CachedFile[]>;
 }
@@ -51,6 +53,7 @@ export function repoCache(cacheFolder: string, repo: string): RepoCache {
       await rename(temporary, refPath(revision));
     },
     commitOf: (revision) => commitOf(folder, refPath(revision), revision),
+    commits: () => youngestFirst(join(folder, "snapshots")),
     snapshotFiles: (commit) => filesBelow(snapshot(commit)),
   };
 }
@@ -69,6 +72,14 @@ async function commitOf(folder: string, refPath: string, revision: string): Prom
   if (!/^[0-9a-f]{7,40}$/.test(revision)) return undefined;
   const names = await readdir(join(folder, "snapshots")).catch(() => []);
   return names.find((name) => name.startsWith(revision));
+}
+
+async function youngestFirst(folder: string): Promise<string[]> {
+  const names = (await readdir(folder).catch(() => [])).filter(isSafePath);
+  const dated = await Promise.all(
+    names.map(async (name) => ({ name, atMs: (await stat(join(folder, name))).mtimeMs })),
+  );
+  return dated.sort((a, b) => b.atMs - a.atMs).map(({ name }) => name);
 }
 
 /** Symbolic link, or a hard link, or a copy: whichever the disk allows. The name appears in one step. */

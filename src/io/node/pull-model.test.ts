@@ -1,4 +1,4 @@
-import { lstat, mkdtemp, readFile, readlink, rm, unlink, writeFile } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, readFile, readlink, rm, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -17,6 +17,7 @@ import { modelScopeHub } from "../hub/model-scope.ts";
 import type { InspectGguf } from "../hub/pick-files.ts";
 import type { StreamTransform } from "../hub/sink.ts";
 import { listCachedRepos, removeCachedRepo } from "./cached-repos.ts";
+import { removeDerivedFiles } from "./derived-files.ts";
 import { type HubEnvironment, readHubEnvironment } from "./hub-environment.ts";
 import { assertNoNetwork } from "./no-network.ts";
 import { type PulledModel, type PullOptions, pullModel } from "./pull-model.ts";
@@ -200,6 +201,21 @@ test("a rewritten tower lies outside the shared cache and is found offline", asy
   const plain: InspectGguf = async (source) => (source.name === projector ? { architecture: "clip" } : inspect(source));
   const offline = await pull("openbmb/tiny-gguf", { isOffline: true, inspect: plain });
   expect(offline.files).toEqual(model.files);
+  expect(await removeDerivedFiles(join(folder, "own"), "openbmb/tiny-gguf")).toBe(40_000);
+  expect(await readdir(join(folder, "own"))).toEqual([]);
+});
+
+// The branch moves, one quantisation is pulled anew, the other is still the old one's: offline both must run.
+test("offline, a quantisation of an older commit is still found", async () => {
+  await hub();
+  await pull("openbmb/tiny-gguf:Q8_0");
+  await hub({ ...REPO, commit: "d".repeat(40) });
+  await pull("openbmb/tiny-gguf:Q4_K_M");
+  const old = await pull("openbmb/tiny-gguf:Q8_0", { isOffline: true });
+  expect(old.commit).toBe(REPO.commit);
+  expect((await pull("openbmb/tiny-gguf", { isOffline: true })).commit).toBe("d".repeat(40));
+  const pinned = `openbmb/tiny-gguf:Q8_0@${"d".repeat(40)}`;
+  await expect(pull(pinned, { isOffline: true })).rejects.toBeInstanceOf(OfflineError);
 });
 
 test("list and rm: sizes, revisions, and nothing left", async () => {

@@ -76,17 +76,31 @@ export async function pullModel(where: string | RepoRef, options: PullOptions): 
 async function fromCache(cache: RepoCache, ref: RepoRef, options: PullOptions): Promise<PulledModel> {
   const commit = await cache.commitOf(ref.revision);
   if (commit === undefined) throw new OfflineError(`${ref.repo}@${ref.revision}`);
-  const cached = [
-    ...(await cache.snapshotFiles(commit)),
-    ...(await derivedFiles(options.environment.derivedFolder, ref.repo, commit)),
-  ];
+  // A branch may have moved on when another quantisation was pulled: then an older snapshot still has this one. A commit means itself.
+  const isBranch = !commit.startsWith(ref.revision);
+  const older = isBranch ? (await cache.commits()).filter((one) => one !== commit) : [];
+  for (const one of [commit, ...older]) {
+    try {
+      return await fromSnapshot(cache, ref, one, options);
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+    }
+  }
+  throw new OfflineError(`${ref.repo}${ref.variant === undefined ? "" : `:${ref.variant}`}`);
+}
+
+async function fromSnapshot(
+  cache: RepoCache,
+  ref: RepoRef,
+  commit: string,
+  options: PullOptions,
+): Promise<PulledModel> {
+  const derived = await derivedFiles(options.environment.derivedFolder, ref.repo, commit);
+  const cached = [...(await cache.snapshotFiles(commit)), ...derived];
   const open = (file: { path: string }): Promise<ByteSource> => openFileSource(pathIn(cached, file.path));
   const { inspect, signal } = options;
-  const picked = await pickFiles(cached, { variant: ref.variant, open, inspect, signal }).catch((cause: unknown) => {
-    throw cause instanceof HubError ? new OfflineError(`${ref.repo}:${ref.variant ?? "a model"}`) : cause;
-  });
-  const files = mapModelFiles(picked, (file) => file.filePath);
-  return { repo: ref.repo, commit, licence: undefined, files };
+  const picked = await pickFiles(cached, { variant: ref.variant, open, inspect, signal });
+  return { repo: ref.repo, commit, licence: undefined, files: mapModelFiles(picked, (file) => file.filePath) };
 }
 
 function pathIn(files: readonly { path: string; filePath: string }[], path: string): string {
