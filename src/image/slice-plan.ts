@@ -7,7 +7,7 @@ import { checkSize, type Size } from "./rgb-image.ts";
 export interface SliceOptions {
   /**
    * View sides are multiples of this: 14 up to V-4.5; in V-4.6 56 (patch 14 × two 2×2 merges) in 16x mode and 28 in
-   * 4x mode (transformers 5.23; its first releases used 56 in both).
+   * 4x mode (transformers 5.23; an earlier revision used 56 in both).
    */
   readonly granule: number;
   /** Most slices beside the overview; 9 by default, 36 recommended by V-4.6 for pictures. */
