@@ -3,11 +3,18 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { consumerProblems, nodesAtHand } from "./consumer-check.ts";
 import { NONE, type Tally } from "./tally.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const PACKED_LIMIT_BYTES = 20_000_000;
 const CODE_LIMIT_BYTES = 1_000_000;
+
+interface Manifest {
+  readonly exports?: Record<string, unknown>;
+  readonly bin?: Record<string, string>;
+  readonly dependencies?: Record<string, string>;
+}
 
 /** One problem of the package, in words, or undefined where it holds. */
 type Problem = string | undefined;
@@ -65,9 +72,9 @@ function tool(script: string, ...args: string[]): Problem {
   return status === 0 ? undefined : `${script} ${args.join(" ")} found problems`;
 }
 
-/** Needs a finished build. Each of the five questions counts as one check. */
+/** Needs a finished build. Counts as one check that passes, or as one failure for each problem. */
 export function checkPackage(): Tally {
-  const manifest: { exports?: unknown; bin?: unknown } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const manifest: Manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   const missing = missingExports([manifest.exports, manifest.bin], (path) => existsSync(join(ROOT, path)));
   if (missing.length > 0) {
     console.log(`Not built yet, so the package is not judged: ${missing.join(", ")}.`);
@@ -79,9 +86,12 @@ export function checkPackage(): Tally {
     ...sizeProblems(packed),
     tool("publint/src/cli.js", "run", tarball, "--strict"),
     tool("@arethetypeswrong/cli/dist/index.js", tarball, "--profile", "esm-only"),
+    ...consumerProblems(tarball, manifest),
   ].filter((problem) => problem !== undefined);
   rmSync(tarball);
-  console.log(`The package has ${packed.files.length} files and ${packed.size} bytes packed.`);
+  console.log(
+    `The package has ${packed.files.length} files and ${packed.size} bytes packed; it was loaded by ${nodesAtHand().join(" and ")}.`,
+  );
   for (const problem of problems) console.error(`The package does not hold: ${problem}.`);
   return { ...NONE, passed: problems.length === 0 ? 1 : 0, failed: problems.length };
 }
