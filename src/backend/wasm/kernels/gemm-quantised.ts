@@ -22,7 +22,8 @@ import { emitFloatBlockCore, emitSubBlockCore, INT8_COLUMNS } from "./tile-int8.
 import type { PanelFormatName } from "./weight-panel.ts";
 import { PANEL_FORMATS } from "./weight-panel.ts";
 
-const ARGUMENTS = [
+/** Arguments of every GEMM over quantised activations. */
+export const GEMM_ARGUMENTS = [
   "x",
   "w",
   "bias",
@@ -58,23 +59,38 @@ export const FORMAT_ACTIVATIONS = {
  * bytes. rowBegin a multiple of 4 or rowEnd = rowBegin + 1, columnBegin a multiple of 8. k: a multiple of the block.
  * flags: bit 0 adds to y.
  */
-const signatureOf = (format: PanelFormatName) => kernelSignature(`gemm${format.replace("_", "")}`, ARGUMENTS);
+const signatureOf = (format: PanelFormatName) => kernelSignature(`gemm${format.replace("_", "")}`, GEMM_ARGUMENTS);
 
-type Parameters = Readonly<Record<(typeof ARGUMENTS)[number], Local<"i32">>>;
+type Parameters = Readonly<Record<(typeof GEMM_ARGUMENTS)[number], Local<"i32">>>;
 
-/** What the two kinds of formats do differently. */
-interface Work {
-  /** Bytes of a weight row of a panel along K: the panel's size. */
+/** Eight columns × all of K over a block of row tiles. */
+export interface MatrixOperands {
+  readonly panel: I32;
+  /** Record of the first tile. */
+  readonly x: I32;
+  readonly tiles: I32;
+  /** f32 [tiles][4][8], zero before. */
+  readonly accumulators: I32;
+}
+
+/** What a format does for many rows. */
+export interface GemmWork {
+  /** Bytes of a panel of four columns over all of K. */
   readonly panelBytes: Local<"i32">;
+  /** Bytes of the records of four rows. */
   readonly tileRecords: Local<"i32">;
+  matrix(f: FunctionBuilder, operands: MatrixOperands): void;
+}
+
+/** What a format does besides for one row. */
+interface Work extends GemmWork {
   readonly record: number;
   readonly walk: number;
   walkPanels(f: FunctionBuilder, panels: readonly I32[], x: I32, sums: readonly Local<"v128">[]): void;
-  /** Accumulates all of K for `tiles` tiles and the eight columns at `panel`. */
-  matrix(f: FunctionBuilder, panel: I32, x: I32, tiles: I32): void;
 }
 
-function emitRows(f: FunctionBuilder, p: Parameters, work: Work, store: FunctionHandle): void {
+/** Emits the loops over row blocks and columns, and the stores. */
+export function emitRows(f: FunctionBuilder, p: Parameters, work: GemmWork, store: FunctionHandle): void {
   const [block, column, row] = [f.i32(), f.i32(), f.i32()];
   const accumulators = f.i32(i32.add(p.scratch, ACCUMULATORS));
   f.for(block, { from: p.rowBegin, below: p.rowEnd, step: ROW_BLOCK }, () => {
@@ -84,7 +100,8 @@ function emitRows(f: FunctionBuilder, p: Parameters, work: Work, store: Function
     const x = f.i32(i32.add(p.x, i32.mul(i32.shrU(block, 2), work.tileRecords)));
     f.for(column, { from: p.columnBegin, below: p.columnEnd, step: INT8_COLUMNS }, () => {
       f.emit(memory.fill(accumulators, 0, i32.mul(tiles, TILE_BYTES)));
-      work.matrix(f, f.i32(i32.add(p.w, i32.mul(i32.shrU(column, 2), work.panelBytes))), x, tiles);
+      const panel = f.i32(i32.add(p.w, i32.mul(i32.shrU(column, 2), work.panelBytes)));
+      work.matrix(f, { panel, x, tiles, accumulators });
       f.for(row, { from: 0, below: rows }, () => {
         const y = i32.add(p.y, i32.mul(i32.add(block, row), p.yStride));
         f.emit(store.call(i32.add(accumulators, i32.shl(row, 5)), p.bias, y, column, p.columnEnd, p.flags));
@@ -186,12 +203,12 @@ function emitSuperGemm(module: ModuleBuilder, name: PanelFormatName, format: Sup
         walkSuperBlock(f, format, s.dot, { panels, x, sums });
         for (const panel of panels) f.advance(panel as Local<"i32">, blockBytes);
       },
-      matrix: (_f, panel, x, tiles) => {
+      matrix: (_f, { panel, x, tiles, accumulators }) => {
         const [low, at, end] = [f.i32(panel), f.i32(x), f.i32(i32.add(x, tileRecords))];
         f.while(i32.ltU(at, end), () => {
           unpackSuperBlock(f, format, { block: low, scratch: p.scratch, half: 0 });
           unpackSuperBlock(f, format, { block: f.i32(i32.add(low, panelBytes)), scratch: p.scratch, half: 1 });
-          f.emit(s.core.call(at, tileRecords, tiles, p.scratch, i32.add(p.scratch, ACCUMULATORS)));
+          f.emit(s.core.call(at, tileRecords, tiles, p.scratch, accumulators));
           f.advance(low, blockBytes);
           f.advance(at, record);
         });
@@ -216,7 +233,7 @@ function emitFloatGemm(module: ModuleBuilder, format: FloatBlockFormat, s: Share
         walkFloatBlock(f, format, s.dot, { panels, x, sums });
         for (const panel of panels) f.advance(panel as Local<"i32">, format.blockBytes);
       },
-      matrix: (_f, panel, x, tiles) => {
+      matrix: (_f, { panel, x, tiles, accumulators }) => {
         const [low, at, block] = [f.i32(panel), f.i32(x), f.i32()];
         f.for(block, { from: 0, below: blocks, step: CHUNK_BLOCKS }, () => {
           const count = f.i32(i32.sub(blocks, block));
@@ -224,7 +241,7 @@ function emitFloatGemm(module: ModuleBuilder, format: FloatBlockFormat, s: Share
           unpackFloatBlocks(f, format, s.dot, { from: low, count, scratch: p.scratch, half: 0 });
           const high = i32.add(low, panelBytes);
           unpackFloatBlocks(f, format, s.dot, { from: high, count, scratch: p.scratch, half: 1 });
-          f.emit(s.core.call(at, tileRecords, tiles, p.scratch, i32.add(p.scratch, ACCUMULATORS), count));
+          f.emit(s.core.call(at, tileRecords, tiles, p.scratch, accumulators, count));
           f.advance(low, CHUNK_BLOCKS * format.blockBytes);
           f.advance(at, CHUNK_BLOCKS * recordBytes);
         });

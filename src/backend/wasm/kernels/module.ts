@@ -4,6 +4,7 @@ import { elementwiseFamily } from "./elementwise.ts";
 import { emitGemmF32, gemmF32 } from "./gemm-f32.ts";
 import { floatGemmFamily } from "./gemm-float.ts";
 import { quantisedGemmFamily } from "./gemm-quantised.ts";
+import { towerFamily } from "./gemm-tower.ts";
 import type { KernelFamily, KernelSignature, KernelVariant } from "./kernel.ts";
 import { moveFamily } from "./move.ts";
 import { normFamily } from "./norm.ts";
@@ -34,6 +35,7 @@ const FAMILIES: readonly KernelFamily[] = [
   f32Family,
   quantiseFamily,
   quantisedGemmFamily,
+  towerFamily,
 ];
 
 /** Every exported kernel with its arguments, in the order of the module. */
