@@ -10,7 +10,7 @@ GOLDEN = Path(__file__).resolve().parents[2] / "test" / "golden" / "image"
 
 
 def mix(index: np.ndarray, seed: int) -> np.ndarray:
-    """32-bit hash of indices; src/image/testing/noise.ts computes the same numbers."""
+    """32-bit hash of indices; test/golden/image/test-picture.ts computes the same numbers."""
     value = index.astype(np.uint32) * np.uint32(2654435761) + np.uint32(seed * 40503 & 0xFFFFFFFF)
     value ^= value >> np.uint32(15)
     value *= np.uint32(2246822519)

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
+import { testPicture } from "../../test/golden/image/test-picture.ts";
 import { decodeImage } from "./decode-image.ts";
 import { drawSlicePlan } from "./draw-slice-plan.ts";
 import { encodePng } from "./png/encode-png.ts";
 import { slicePlan } from "./slice-plan.ts";
-import { testPicture } from "./testing/noise.ts";
 
 test.each([
   [900, 600],

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { testPicture } from "../../test/golden/image/test-picture.ts";
 import type { Orientation } from "./exif.ts";
 import { fileBox, filePoint, normalisedPoint, uprightPoint } from "./geometry.ts";
 import { applyOrientation, orientedSize } from "./orientation.ts";
 import { slicePlan } from "./slice-plan.ts";
-import { testPicture } from "./testing/noise.ts";
 
 const orientations: readonly Orientation[] = [1, 2, 3, 4, 5, 6, 7, 8];
 const anyOrientation = fc.constantFrom(...orientations);

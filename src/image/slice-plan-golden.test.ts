@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import golden from "../../test/golden/image/slices.json" with { type: "json" };
+import { mix } from "../../test/golden/image/test-picture.ts";
 import { exactLog } from "./exact-log.ts";
 import { type SliceOptions, slicePlan } from "./slice-plan.ts";
-import { mix } from "./testing/noise.ts";
 
 const RUN = 1000;
 const RANGES = [500, 2000, 6000, 1400];

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
+import { testPicture } from "../../test/golden/image/test-picture.ts";
 import golden from "../../test/golden/image/views.json" with { type: "json" };
 import { patchify } from "./patchify.ts";
 import { type PictureRule, preparePicture } from "./prepare-picture.ts";
-import { testPicture } from "./testing/noise.ts";
 
 const QUERIES = { kind: "queries", perView: 64 } as const;
 

@@ -1,8 +1,8 @@
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import heic from "../../../test/golden/image/heic.json" with { type: "json" };
+import { testPicture } from "../../../test/golden/image/test-picture.ts";
 import { decodeImage } from "../decode-image.ts";
-import { testPicture } from "../testing/noise.ts";
 import { nodeImageDecoders } from "./node-image-decoders.ts";
 
 const decoders = nodeImageDecoders();

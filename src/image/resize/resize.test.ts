@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import golden from "../../../test/golden/image/resize.json" with { type: "json" };
-import { testPicture } from "../testing/noise.ts";
+import { testPicture } from "../../../test/golden/image/test-picture.ts";
 import { resizePillow13Bicubic, resizePillowBicubic } from "./pillow-bicubic.ts";
 import { resizeTorchBicubic } from "./torch-bicubic.ts";
 

@@ -1,4 +1,4 @@
-import type { RgbImage } from "../rgb-image.ts";
+import type { RgbImage } from "../../../src/image/rgb-image.ts";
 
 /** 32-bit hash of an index; reference/image/common.py computes the same numbers. */
 export function mix(index: number, seed: number): number {
