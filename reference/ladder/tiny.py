@@ -108,7 +108,8 @@ QWEN35_PATTERN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+
                   r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 
 
-def byte_level_tokenizer(pattern: str, specials, plain_added=(), inside_vocabulary=(), normalizer=True, bos=None) -> dict:
+def byte_level_tokenizer(pattern: str, specials, plain_added=(), inside_vocabulary=(), normalizer=True,
+                         ignore_merges=False) -> dict:
     """tokenizer.json of a byte-level BPE: bytes, merges, words of `inside_vocabulary`, then added tokens in order.
 
     `inside_vocabulary` are ordinary vocabulary entries that are also flagged special, as `<unk>` is in Qwen-based files.
@@ -126,26 +127,17 @@ def byte_level_tokenizer(pattern: str, specials, plain_added=(), inside_vocabula
     for token in added:
         token.update(single_word=False, lstrip=False, rstrip=False, normalized=False)
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
-    post = byte_level
-    if bos is not None:
-        bos_id = next(t["id"] for t in added if t["content"] == bos)
-        post = {"type": "Sequence", "processors": [byte_level, {
-            "type": "TemplateProcessing",
-            "single": [{"SpecialToken": {"id": bos, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
-            "pair": [{"SpecialToken": {"id": bos, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
-                     {"SpecialToken": {"id": bos, "type_id": 1}}, {"Sequence": {"id": "B", "type_id": 1}}],
-            "special_tokens": {bos: {"id": bos, "ids": [bos_id], "tokens": [bos]}}}]}
     return {
         "version": "1.0", "truncation": None, "padding": None,
         "added_tokens": sorted(added, key=lambda t: t["id"]),
         "normalizer": {"type": "NFC"} if normalizer else None,
         "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
             {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}, byte_level]},
-        "post_processor": post,
+        "post_processor": byte_level,
         "decoder": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False},
         "model": {"type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": "",
                   "end_of_word_suffix": "", "fuse_unk": False, "byte_fallback": False,
-                  "ignore_merges": False, "vocab": vocabulary, "merges": [m.split(" ") for m in MERGES]},
+                  "ignore_merges": ignore_merges, "vocab": vocabulary, "merges": [m.split(" ") for m in MERGES]},
     }
 
 

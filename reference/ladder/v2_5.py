@@ -31,7 +31,7 @@ TOKENIZER = tiny.byte_level_tokenizer(
      "<|reserved_special_token_3|>", "<|start_header_id|>", "<|end_header_id|>", "<|reserved_special_token_4|>",
      "<|eot_id|>", "<image>", "</image>", "<ref>", "</ref>", "<box>", "</box>", "<quad>", "</quad>", "<point>",
      "</point>", "<slice>", "</slice>", "<|reserved_special_token_17|>"],
-    normalizer=False)
+    normalizer=False, ignore_merges=True)
 
 CONFIG = {
     "_name_or_path": "openbmb/MiniCPM-Llama3-V-2_5", "version": "2.5", "architectures": ["MiniCPMV"],
