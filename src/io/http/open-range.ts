@@ -63,6 +63,9 @@ interface Span {
 }
 
 function partialSpan(ask: RangeRequest, reply: HttpReply): Span {
+  const encoding = reply.headers.get("content-encoding") ?? "identity";
+  // A part of a compressed file is not a compressed part of the file: what fetch would unpack is garbage.
+  if (encoding !== "identity") throw new ServerReplyError(ask.url, `a part of the file came packed as ${encoding}`);
   const text = reply.headers.get("content-range") ?? "";
   const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(text.trim());
   if (!match)
