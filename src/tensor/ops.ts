@@ -191,9 +191,13 @@ export interface Ops {
 
   // losses
   /** Σ weights · −log p(target). */
-  crossEntropy(logits: Tensor<["T", "V"]>, targets: Tensor<["T"]>, weights: Tensor<["T"]>): Tensor<[]>;
+  crossEntropy<N extends Axis>(
+    logits: Tensor<[N, "V"]>,
+    targets: Tensor<[NoInfer<N>]>,
+    weights: Tensor<[NoInfer<N>]>,
+  ): Tensor<[]>;
   /** log p(target) of each row. */
-  tokenLogProbability(logits: Tensor<["T", "V"]>, targets: Tensor<["T"]>): Tensor<["T"]>;
+  tokenLogProbability<N extends Axis>(logits: Tensor<[N, "V"]>, targets: Tensor<[NoInfer<N>]>): Tensor<[N]>;
   /** Sum of x over each span of rows. */
   spanSum<N extends Axis, B extends Axis>(x: Tensor<[N]>, spans: Tensor<[B, "Y"]>): Tensor<[B]>;
 }

@@ -1,0 +1,136 @@
+import { present } from "../base/invariant.ts";
+import type { Backend, Executable, InputData, ResidentWeight, RunResult, WeightSource } from "../tensor/backend.ts";
+import { grad } from "../tensor/grad.ts";
+import type { Graph } from "../tensor/graph.ts";
+import { weightUses } from "../tensor/weight-uses.ts";
+import { ADAMW_DEFAULTS, type AdamWOptions, adamwStep, globalNorm, isDecayed, type Parameter } from "./adamw.ts";
+import { TrainingDivergedError } from "./errors.ts";
+
+/** Inputs of one pack of a training graph. */
+export type PackInputs = Readonly<Record<string, InputData>>;
+
+export interface TrainerOptions {
+  readonly backend: Backend;
+  readonly graph: Graph;
+  /** Values by weight name; trained in place. Weights that the graph computes are given as well. */
+  readonly weights: Readonly<Record<string, Float32Array>>;
+  readonly trainable: (name: string) => boolean;
+  readonly adamw?: AdamWOptions;
+  readonly clipNorm?: number;
+  /** Moments kept from an earlier stage or run, by weight name. */
+  readonly moments?: Readonly<Record<string, Parameter["moments"]>>;
+}
+
+/** What one optimiser step did. */
+export interface StepReport {
+  readonly loss: number;
+  readonly gradientNorm: number;
+  /** Results of the last pack, for watching predictions. */
+  readonly last: RunResult;
+}
+
+/** Forward and backward on a backend, gradients summed over packs, clipped, and applied by AdamW. */
+export class Trainer implements Disposable {
+  readonly parameters: readonly Parameter[];
+  readonly #executable: Executable;
+  readonly #resident: Readonly<Record<string, ResidentWeight>>;
+  readonly #sums: Readonly<Record<string, Float32Array>>;
+  readonly #options: TrainerOptions;
+
+  private constructor(
+    options: TrainerOptions,
+    executable: Executable,
+    resident: Readonly<Record<string, ResidentWeight>>,
+  ) {
+    this.#options = options;
+    this.#executable = executable;
+    this.#resident = resident;
+    const names = trainableNames(options);
+    this.parameters = names.map((name) => {
+      const values = options.weights[name];
+      const shape = shapeOf(options.graph, name);
+      const moments = options.moments?.[name] ?? {
+        first: new Float32Array(values.length),
+        second: new Float32Array(values.length),
+      };
+      return { name, values, moments, isDecayed: isDecayed(name, shape) };
+    });
+    this.#sums = Object.fromEntries(names.map((name) => [name, new Float32Array(options.weights[name].length)]));
+  }
+
+  /** Records the backward pass and uploads the weights. */
+  static async create(options: TrainerOptions): Promise<Trainer> {
+    const graph = grad(options.graph, "loss", trainableNames(options));
+    const uses = weightUses([graph]);
+    const resident: Record<string, ResidentWeight> = {};
+    for (const name of Object.keys(graph.weights)) {
+      const source = valuesSource(name, shapeOf(graph, name), present(options.weights[name], `weight ${name}`));
+      resident[name] = await options.backend.upload(source, { precision: "float", uses: uses[name] });
+    }
+    const executable = options.backend.lower(graph, { weights: resident, label: "training step" });
+    return new Trainer(options, executable, resident);
+  }
+
+  /**
+   * One optimiser step over several packs, whose loss weights were divided by the count of supervised tokens of them all.
+   * `step` counts from 1. Throws TrainingDivergedError and leaves the weights as they were.
+   */
+  async step(
+    packs: readonly PackInputs[],
+    { step, rate }: { readonly step: number; readonly rate: number },
+  ): Promise<StepReport> {
+    for (const sum of Object.values(this.#sums)) sum.fill(0);
+    let loss = 0;
+    let last: RunResult = {};
+    for (const pack of packs) {
+      last = await this.#executable.run({ inputs: { ...pack, lossScale: ONE } });
+      loss += present(last.loss, "the loss")[0];
+      for (const [name, sum] of Object.entries(this.#sums)) {
+        const gradient = present(last[`grad:${name}`], `the gradient of ${name}`);
+        for (let i = 0; i < sum.length; i++) sum[i] += gradient[i];
+      }
+    }
+    const gradientNorm = globalNorm(Object.values(this.#sums));
+    if (!Number.isFinite(loss)) throw new TrainingDivergedError(step, "the loss", loss);
+    if (!Number.isFinite(gradientNorm)) throw new TrainingDivergedError(step, "the gradient norm", gradientNorm);
+    const clip = this.#options.clipNorm ?? 1;
+    const scale = gradientNorm > clip ? clip / gradientNorm : 1;
+    for (const parameter of this.parameters) {
+      adamwStep(parameter, this.#sums[parameter.name], {
+        step,
+        rate,
+        scale,
+        options: this.#options.adamw ?? ADAMW_DEFAULTS,
+      });
+      this.#resident[parameter.name].replace(parameter.values);
+    }
+    return { loss, gradientNorm, last };
+  }
+
+  [Symbol.dispose](): void {
+    this.#executable[Symbol.dispose]();
+    for (const weight of Object.values(this.#resident)) weight[Symbol.dispose]();
+  }
+}
+
+const ONE = Float32Array.of(1);
+
+function trainableNames({ graph, trainable }: TrainerOptions): readonly string[] {
+  return Object.keys(graph.weights).filter((name) => !name.startsWith("computed.") && trainable(name));
+}
+
+function shapeOf(graph: Graph, name: string): readonly number[] {
+  return graph.values[graph.weights[name]].dims.map((d) => d.capacity);
+}
+
+/** A weight that is already in memory. */
+export function valuesSource(name: string, shape: readonly number[], values: Float32Array): WeightSource {
+  const rowLength = shape[shape.length - 1] ?? 1;
+  return {
+    name,
+    type: "F32",
+    shape,
+    readRows: async (begin, end) =>
+      new Uint8Array(Float32Array.from(values.subarray(begin * rowLength, end * rowLength)).buffer),
+  };
+}
