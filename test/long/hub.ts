@@ -16,7 +16,8 @@ if (inProcess.failures.length + inChild.failures.length > 0) process.exitCode = 
 
 /** Runs the fetch in a process of its own and kills it without warning. */
 function killChild({ server, folder, request, idleTimeoutMs, killAfterBytes }: KillRun): Promise<unknown> {
-  const job = { url: `${server.url}/file`, folder, idleTimeoutMs, ...request, mirrors: undefined };
+  const { mirrors: _mirrors, transform, ...plain } = request;
+  const job = { url: `${server.url}/file`, folder, idleTimeoutMs, isTransformed: transform !== undefined, ...plain };
   const child = fork(FETCHER, [JSON.stringify(job)], { stdio: "inherit" });
   let startBytes: number | undefined;
   server.onSent = (bytes) => {

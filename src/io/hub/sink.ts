@@ -7,6 +7,8 @@ export interface StreamTransform {
   readonly name: string;
   /** Size of the result where it is known before, for the check of free space. */
   readonly expectedBytes?: number;
+  /** Published bytes between two checkpoints; 8 MiB unless given. A crash costs at most that much work. */
+  readonly checkpointBytes?: number;
   create(): RunningTransform;
   /** Takes up work from what `save` gave. */
   resume(state: string): RunningTransform;
@@ -74,7 +76,7 @@ interface Checkpoint {
   readonly state: string;
 }
 
-/** Stores what a transform makes of the bytes. What arrived is gone then, so the sum and the transform's state are saved every 8 MiB. */
+/** Stores what a transform makes of the bytes. What arrived is gone then, so the sum and the transform's state are saved every few MiB. */
 export function transformSink(partial: PartialBlob, transform: StreamTransform): Sink {
   let digest = newSha256();
   let running = transform.create();
@@ -106,7 +108,7 @@ export function transformSink(partial: PartialBlob, transform: StreamTransform):
       digest.update(chunk);
       await partial.append(running.push(chunk));
       receivedBytes += chunk.byteLength;
-      if (receivedBytes - savedAt >= CHECKPOINT_BYTES) await checkpoint();
+      if (receivedBytes - savedAt >= (transform.checkpointBytes ?? CHECKPOINT_BYTES)) await checkpoint();
     },
     restart: async () => {
       await partial.truncate(0);
