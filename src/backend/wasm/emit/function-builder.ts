@@ -27,6 +27,8 @@ export class FunctionBuilder {
   readonly resultType: ValueType | undefined;
   readonly #locals: ValueType[] = [];
   readonly #code: number[] = [];
+  readonly #prologue: number[] = [];
+  readonly #hoisted = new Map<string, Local<ValueType>>();
   #depth = 0;
 
   constructor(parameterTypes: readonly ValueType[], resultType: ValueType | undefined) {
@@ -61,6 +63,20 @@ export class FunctionBuilder {
   /** Several vector locals, zero at function entry. */
   vectors(count: number): Local<"v128">[] {
     return Array.from({ length: count }, () => this.local("v128"));
+  }
+
+  /**
+   * A constant computed once at function entry; the same constant twice is one local. Engines build a vector constant
+   * anew at every use, three instructions long, loops included.
+   */
+  hoist<T extends ValueType>(constant: Expression<T>): Local<T> {
+    const key = constant.code.join();
+    const known = this.#hoisted.get(key);
+    if (known !== undefined) return known as Local<T>;
+    const local = this.local(constant.type);
+    this.#prologue.push(...constant.code, 0x21, ...unsignedLeb(local.index));
+    this.#hoisted.set(key, local);
+    return local;
   }
 
   set<T extends ValueType>(local: Local<T>, value: Operand<T>): void {
@@ -139,7 +155,7 @@ export class FunctionBuilder {
   /** Size-prefixed code entry of the module's code section. */
   encode(): number[] {
     const groups = this.#locals.flatMap((type) => [1, VALUE_TYPE_CODE[type]]);
-    const body = [...unsignedLeb(this.#locals.length), ...groups, ...this.#code, 0x0b];
+    const body = [...unsignedLeb(this.#locals.length), ...groups, ...this.#prologue, ...this.#code, 0x0b];
     return [...unsignedLeb(body.length), ...body];
   }
 

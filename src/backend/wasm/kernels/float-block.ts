@@ -52,8 +52,8 @@ export const q4Zero: FloatBlockFormat = {
 const NIBBLE_MASK = i8x16.const(Array.from({ length: 16 }, () => 15));
 const ONES = i8x16.const(Array.from({ length: 16 }, () => 1));
 
-function nibbles(v: V128): readonly [V128, V128] {
-  return [v128.and(v, NIBBLE_MASK), v128.and(i16x8.shrU(v, 4), NIBBLE_MASK)];
+function nibbles(f: FunctionBuilder, v: V128): readonly [V128, V128] {
+  return [v128.and(v, f.hoist(NIBBLE_MASK)), v128.and(i16x8.shrU(v, 4), f.hoist(NIBBLE_MASK))];
 }
 
 /** Writes columns [4·half, 4·half + 4) of up to CHUNK_BLOCKS blocks at `scratch`. */
@@ -83,7 +83,7 @@ export function unpackFloatBlocks(
       f.emit(v128.store(scaleTo, sum, CORRECTIONS));
     } else {
       for (let i = 0; i < VECTORS / 2; i++) {
-        const [low, high] = nibbles(f.v128(v128.load(block, 8 + i * 16)));
+        const [low, high] = nibbles(f, f.v128(v128.load(block, 8 + i * 16)));
         f.emit(v128.store(to, low, i * 32), v128.store(to, high, (i + VECTORS / 2) * 32));
       }
     }
@@ -120,7 +120,7 @@ export function walkFloatBlock(
           dot(f, dots[p], weights, low);
           dot(f, weightSums[p], weights, ones);
         } else {
-          const [first, second] = nibbles(weights);
+          const [first, second] = nibbles(f, weights);
           dot(f, dots[p], low, first);
           dot(f, dots[p], high, second);
         }

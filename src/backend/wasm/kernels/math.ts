@@ -35,6 +35,11 @@ const ERFCX = [
 const ERFCX_MIDDLE = 0.58;
 const ERFCX_HALF_WIDTH = 0.42;
 
+/** The constant in all lanes. */
+function all(f: FunctionBuilder, value: number): Local<"v128"> {
+  return f.hoist(f32x4.all(value));
+}
+
 type Madd = (a: V128, b: V128, c: V128) => V128;
 
 /** Vector mathematics of a variant; plain and relaxed differ in the last bits. */
@@ -43,7 +48,7 @@ export function vectorMath(variant: KernelVariant): VectorMath {
   const exp = (f: FunctionBuilder, x: V128): Local<"v128"> => emitExp(f, madd, x);
   const sigmoid = (f: FunctionBuilder, x: V128): Local<"v128"> => {
     const e = exp(f, f32x4.neg(x));
-    f.set(e, f32x4.div(f32x4.all(1), f32x4.add(f32x4.all(1), e)));
+    f.set(e, f32x4.div(all(f, 1), f32x4.add(all(f, 1), e)));
     return e;
   };
   return {
@@ -57,7 +62,7 @@ export function vectorMath(variant: KernelVariant): VectorMath {
       const value = f.v128(x);
       const square = f32x4.mul(value, value);
       const doubled = 2 * Math.sqrt(2 / Math.PI);
-      const inner = madd(square, f32x4.all(0.044715 * doubled), f32x4.all(doubled));
+      const inner = madd(square, all(f, 0.044715 * doubled), all(f, doubled));
       const result = sigmoid(f, f.v128(f32x4.mul(value, inner)));
       f.set(result, f32x4.mul(value, result));
       return result;
@@ -67,20 +72,20 @@ export function vectorMath(variant: KernelVariant): VectorMath {
 
 function polynomial(f: FunctionBuilder, madd: Madd, coefficients: readonly number[], x: V128): Local<"v128"> {
   const [highest = 0, ...rest] = coefficients.toReversed();
-  const sum = f.v128(f32x4.all(highest));
-  for (const coefficient of rest) f.set(sum, madd(sum, x, f32x4.all(coefficient)));
+  const sum = f.v128(all(f, highest));
+  for (const coefficient of rest) f.set(sum, madd(sum, x, all(f, coefficient)));
   return sum;
 }
 
 function emitExp(f: FunctionBuilder, madd: Madd, x: V128): Local<"v128"> {
   const input = f.v128(x);
-  const clamped = f.v128(f32x4.pmin(f32x4.all(EXP_MAXIMUM), f32x4.pmax(f32x4.all(EXP_MINIMUM), input)));
-  const n = f.v128(f32x4.nearest(f32x4.mul(clamped, f32x4.all(Math.LOG2E))));
-  const r = f.v128(madd(n, f32x4.all(-LN2_HIGH), clamped));
-  f.set(r, madd(n, f32x4.all(-LN2_LOW), r));
+  const clamped = f.v128(f32x4.pmin(all(f, EXP_MAXIMUM), f32x4.pmax(all(f, EXP_MINIMUM), input)));
+  const n = f.v128(f32x4.nearest(f32x4.mul(clamped, all(f, Math.LOG2E))));
+  const r = f.v128(madd(n, all(f, -LN2_HIGH), clamped));
+  f.set(r, madd(n, all(f, -LN2_LOW), r));
   const sum = polynomial(f, madd, TAYLOR_EXP, r);
-  const power = i32x4.shl(i32x4.add(i32x4.truncSatF32x4S(n), i32x4.splat(127)), 23);
-  f.set(sum, v128.and(f32x4.mul(sum, power), f32x4.ge(input, f32x4.all(EXP_MINIMUM))));
+  const power = i32x4.shl(i32x4.add(i32x4.truncSatF32x4S(n), f.hoist(i32x4.const([127, 127, 127, 127]))), 23);
+  f.set(sum, v128.and(f32x4.mul(sum, power), f32x4.ge(input, all(f, EXP_MINIMUM))));
   return sum;
 }
 
@@ -90,33 +95,33 @@ function emitTanh(f: FunctionBuilder, madd: Madd, x: V128): Local<"v128"> {
   const series = polynomial(f, madd, TAYLOR_TANH, f.v128(f32x4.mul(input, input)));
   f.set(series, f32x4.mul(series, input));
   const e = emitExp(f, madd, f32x4.add(magnitude, magnitude));
-  const large = f32x4.sub(f32x4.all(1), f32x4.div(f32x4.all(2), f32x4.add(e, f32x4.all(1))));
-  const signed = v128.or(large, v128.and(input, f32x4.all(-0)));
-  return f.v128(v128.bitselect(series, signed, f32x4.lt(magnitude, f32x4.all(0.5))));
+  const large = f32x4.sub(all(f, 1), f32x4.div(all(f, 2), f32x4.add(e, all(f, 1))));
+  const signed = v128.or(large, v128.and(input, all(f, -0)));
+  return f.v128(v128.bitselect(series, signed, f32x4.lt(magnitude, all(f, 0.5))));
 }
 
 function emitSoftplus(f: FunctionBuilder, madd: Madd, x: V128): Local<"v128"> {
   // max(x, 0) + ln(1 + e^−|x|); ln(1 + e) = 2 artanh(e / (2 + e)) with the argument at most 1/3
   const input = f.v128(x);
   const e = emitExp(f, madd, f32x4.neg(f32x4.abs(input)));
-  const s = f.v128(f32x4.div(e, f32x4.add(e, f32x4.all(2))));
+  const s = f.v128(f32x4.div(e, f32x4.add(e, all(f, 2))));
   const square = f.v128(f32x4.mul(s, s));
   const series = polynomial(f, madd, [2, 2 / 3, 2 / 5, 2 / 7, 2 / 9, 2 / 11, 2 / 13], square);
-  f.set(series, madd(series, s, f32x4.max(input, f32x4.all(0))));
+  f.set(series, madd(series, s, f32x4.max(input, all(f, 0))));
   return series;
 }
 
 function emitGeluErf(f: FunctionBuilder, madd: Madd, x: V128): Local<"v128"> {
   // x Φ(x); Φ(−|x|) = erfc(|x|/√2) / 2 keeps relative accuracy in the tail, Φ(|x|) = 1 − Φ(−|x|)
   const input = f.v128(x);
-  const z = f.v128(f32x4.mul(f32x4.abs(input), f32x4.all(Math.SQRT1_2)));
-  const t = f.v128(f32x4.div(f32x4.all(1), madd(z, f32x4.all(0.5), f32x4.all(1))));
-  f.set(t, madd(t, f32x4.all(1 / ERFCX_HALF_WIDTH), f32x4.all(-ERFCX_MIDDLE / ERFCX_HALF_WIDTH)));
+  const z = f.v128(f32x4.mul(f32x4.abs(input), all(f, Math.SQRT1_2)));
+  const t = f.v128(f32x4.div(all(f, 1), madd(z, all(f, 0.5), all(f, 1))));
+  f.set(t, madd(t, all(f, 1 / ERFCX_HALF_WIDTH), all(f, -ERFCX_MIDDLE / ERFCX_HALF_WIDTH)));
   const tail = polynomial(f, madd, ERFCX, t);
   // x²/2 from x, not from the rounded z: the exponent would carry both roundings
-  const decay = emitExp(f, madd, f32x4.mul(f32x4.mul(input, input), f32x4.all(-0.5)));
-  f.set(tail, f32x4.mul(f32x4.mul(tail, decay), f32x4.all(0.5)));
-  const phi = v128.bitselect(tail, f32x4.sub(f32x4.all(1), tail), f32x4.lt(input, f32x4.all(0)));
+  const decay = emitExp(f, madd, f32x4.mul(f32x4.mul(input, input), all(f, -0.5)));
+  f.set(tail, f32x4.mul(f32x4.mul(tail, decay), all(f, 0.5)));
+  const phi = v128.bitselect(tail, f32x4.sub(all(f, 1), tail), f32x4.lt(input, all(f, 0)));
   f.set(tail, f32x4.mul(input, phi));
   return tail;
 }

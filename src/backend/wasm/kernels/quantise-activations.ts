@@ -6,11 +6,11 @@
 // x ≈ scale·(q − zero). A block whose largest magnitude is below 1e-20 becomes zeros with scale 0: no denormal reaches a
 // float unit. Rounding is to nearest even by plain multiplication, the same bits in every variant. Rows past M in the
 // last record are not written.
-import type { I32, Local } from "../emit/expression.ts";
+import type { I32, Local, V128 } from "../emit/expression.ts";
 import type { FunctionBuilder } from "../emit/function-builder.ts";
 import type { ModuleBuilder } from "../emit/module-builder.ts";
 import { i32 } from "../emit/scalar.ts";
-import { f32x4, i8x16, i32x4, v128 } from "../emit/simd.ts";
+import { f32x4, i8x16, i16x8, i32x4, v128 } from "../emit/simd.ts";
 import type { KernelFamily } from "./kernel.ts";
 import { defineKernel, kernelSignature } from "./kernel.ts";
 import { reduceLanes } from "./math.ts";
@@ -57,12 +57,14 @@ const signatureOf = (kind: ActivationKind) =>
   kernelSignature(`quantise${kind.toUpperCase().replace("X", "x")}`, ["x", "xStride", "y", "rowBegin", "rowEnd", "k"]);
 
 interface Block {
-  /** First value; four at a time through `load`. */
-  readonly load: (vector: I32) => Local<"v128">;
+  /** Values 16·group … 16·group + 15 of the block; those past k are 0. */
+  readonly load: (group: I32) => readonly Local<"v128">[];
   /** Address of row r of the record. */
   readonly to: I32;
   readonly shape: ActivationRecord;
 }
+
+const GROUP = 16;
 
 function emitQuantiser(module: ModuleBuilder, kind: ActivationKind): void {
   const shape = ACTIVATION_RECORDS[kind];
@@ -74,7 +76,7 @@ function emitQuantiser(module: ModuleBuilder, kind: ActivationKind): void {
       const records = i32.mul(i32.mul(i32.shrU(row, 2), blocks), shape.bytes);
       const to = f.i32(i32.add(i32.add(p.y, records), i32.shl(i32.and(row, 3), 2)));
       f.for(first, { from: 0, below: p.k, step: shape.block }, () => {
-        const load = (vector: I32): Local<"v128"> => loadGuarded(f, x, i32.add(first, i32.shl(vector, 2)), p.k);
+        const load = (group: I32): readonly Local<"v128">[] => loadGroup(f, x, i32.add(first, i32.shl(group, 4)), p.k);
         const block = { load, to, shape };
         if (kind === "i8x256" || kind === "i8x32") quantiseSigned(f, block, kind);
         else quantiseUnsigned(f, block);
@@ -84,63 +86,84 @@ function emitQuantiser(module: ModuleBuilder, kind: ActivationKind): void {
   });
 }
 
-/** Four values from `index` on; those past k are 0. */
-function loadGuarded(f: FunctionBuilder, x: I32, index: I32, k: I32): Local<"v128"> {
-  const value = f.v128();
+function loadGroup(f: FunctionBuilder, x: I32, index: I32, k: I32): readonly Local<"v128">[] {
+  const values = f.vectors(GROUP / 4);
   const at = f.i32(index);
   const address = f.i32(i32.add(x, i32.shl(at, 2)));
   f.if(
-    i32.leS(i32.add(at, 4), k),
-    () => f.set(value, v128.load(address)),
+    i32.leS(i32.add(at, GROUP), k),
     () => {
-      f.set(value, f32x4.all(0));
-      for (let lane = 0; lane < 4; lane++) {
-        const mask = [0, 0, 0, 0];
-        mask[lane] = -1;
-        f.if(i32.ltS(i32.add(at, lane), k), () =>
-          f.set(value, v128.or(value, v128.and(v128.load32Splat(address, lane * 4), i32x4.const(mask)))),
-        );
+      for (const [i, value] of values.entries()) f.set(value, v128.load(address, i * 16));
+    },
+    () => {
+      for (const [i, value] of values.entries()) {
+        f.set(value, f32x4.all(0));
+        for (let lane = 0; lane < 4; lane++) {
+          const mask = [0, 0, 0, 0];
+          mask[lane] = -1;
+          f.if(i32.ltS(i32.add(at, i * 4 + lane), k), () =>
+            f.set(value, v128.or(value, v128.and(v128.load32Splat(address, i * 16 + lane * 4), i32x4.const(mask)))),
+          );
+        }
       }
     },
   );
-  return value;
+  return values;
 }
 
-function forVectors(f: FunctionBuilder, count: number, body: (vector: Local<"i32">) => void): void {
-  const vector = f.i32();
-  f.for(vector, { from: 0, below: count }, () => body(vector));
+function forGroups(f: FunctionBuilder, shape: ActivationRecord, body: (group: Local<"i32">) => void): void {
+  const group = f.i32();
+  f.for(group, { from: 0, below: shape.block / GROUP }, () => body(group));
 }
 
-/** factor / divisor where magnitude ≥ FLUSH_BELOW, else 0. */
-function unlessTiny(magnitude: Local<"v128">, value: Parameters<typeof v128.and>[0]) {
+/** `value` where the magnitude is at least FLUSH_BELOW, else 0. */
+function unlessTiny(magnitude: Local<"v128">, value: V128): V128 {
   return v128.and(value, f32x4.ge(magnitude, f32x4.all(FLUSH_BELOW)));
 }
 
-const LOW_BYTES = [0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12];
+/** Rounds value·factor + zero to 16 bytes: four k-steps of the row. Narrowing saturates, so bytes stay in range. */
+function roundToBytes(
+  f: FunctionBuilder,
+  values: readonly Local<"v128">[],
+  factor: Local<"v128">,
+  zero: Local<"v128"> | undefined,
+): Local<"v128"> {
+  const rounded = values.map((value) => {
+    const q = i32x4.truncSatF32x4S(f32x4.nearest(f32x4.mul(value, factor)));
+    return f.v128(zero === undefined ? q : i32x4.add(q, zero));
+  });
+  const [a, b, c, d] = rounded;
+  return f.v128(i8x16.narrowI16x8S(i16x8.narrowI32x4S(a, b), i16x8.narrowI32x4S(c, d)));
+}
 
-function quantiseSigned(f: FunctionBuilder, { load, to, shape }: Block, kind: ActivationKind): void {
+function storeSteps(f: FunctionBuilder, to: I32, group: I32, bytes: Local<"v128">): void {
+  const at = f.i32(i32.add(to, i32.shl(group, 6)));
+  for (let step = 0; step < 4; step++) f.emit(v128.store32Lane(at, bytes, step, step * QUAD_BYTES));
+}
+
+function quantiseSigned(f: FunctionBuilder, { load, to, shape }: Block, kind: "i8x256" | "i8x32"): void {
   const magnitude = f.v128(f32x4.all(0));
-  forVectors(f, shape.block / 4, (vector) => f.set(magnitude, f32x4.max(magnitude, f32x4.abs(load(vector)))));
+  forGroups(f, shape, (group) => {
+    const [a, b, c, d] = load(group).map((value) => f32x4.abs(value));
+    f.set(magnitude, f32x4.max(magnitude, f32x4.max(f32x4.max(a, b), f32x4.max(c, d))));
+  });
   reduceLanes(f, magnitude, f32x4.max);
   const inverse = f.v128(unlessTiny(magnitude, f32x4.div(f32x4.all(127), magnitude)));
-  const scale = unlessTiny(magnitude, f32x4.mul(magnitude, f32x4.all(1 / 127)));
-  f.emit(v128.store32Lane(to, scale, 0, shape.scales));
-  const sum = f.v128();
-  const vectorsPerSum = kind === "i8x256" ? 4 : 8;
-  const group = f.i32();
-  f.for(group, { from: 0, below: shape.block / 4 / vectorsPerSum }, () => {
-    f.set(sum, i32x4.splat(0));
-    forVectors(f, vectorsPerSum, (vector) => {
-      const index = f.i32(i32.add(i32.mul(group, vectorsPerSum), vector));
-      const q = f.v128(i32x4.truncSatF32x4S(f32x4.nearest(f32x4.mul(load(index), inverse))));
-      f.set(sum, i32x4.add(sum, q));
-      f.emit(v128.store32Lane(i32.add(to, i32.shl(index, 4)), i8x16.shuffle(q, q, LOW_BYTES), 0));
-    });
-    reduceLanes(f, sum, i32x4.add);
-    if (kind === "i8x32") f.emit(v128.store32Lane(to, sum, 0, shape.scales + QUAD_BYTES));
-    else f.emit(v128.store16Lane(sumAddress(to, group), sum, 0, SUMS_16));
+  f.emit(v128.store32Lane(to, unlessTiny(magnitude, f32x4.mul(magnitude, f32x4.all(1 / 127))), 0, shape.scales));
+  const total = f.v128(i32x4.splat(0));
+  forGroups(f, shape, (group) => {
+    const bytes = roundToBytes(f, load(group), inverse, undefined);
+    storeSteps(f, to, group, bytes);
+    const sum = f.v128(i32x4.extaddPairwiseI16x8S(i16x8.extaddPairwiseI8x16S(bytes)));
+    if (kind === "i8x32") f.set(total, i32x4.add(total, sum));
+    else {
+      reduceLanes(f, sum, i32x4.add);
+      f.emit(v128.store16Lane(sumAddress(to, group), sum, 0, SUMS_16));
+    }
   });
-  if (kind === "i8x256") addPairs(f, to);
+  if (kind === "i8x256") return addPairs(f, to);
+  reduceLanes(f, total, i32x4.add);
+  f.emit(v128.store32Lane(to, total, 0, shape.scales + QUAD_BYTES));
 }
 
 /** Address of sum s in the paired layout: pair 2·(s div 4) + (s mod 2), element (s mod 4) div 2. */
@@ -162,10 +185,10 @@ function addPairs(f: FunctionBuilder, to: I32): void {
 function quantiseUnsigned(f: FunctionBuilder, { load, to, shape }: Block): void {
   // the range always holds 0, so that a zero activation stays exactly zero
   const [low, high] = [f.v128(f32x4.all(0)), f.v128(f32x4.all(0))];
-  forVectors(f, shape.block / 4, (vector) => {
-    const value = load(vector);
-    f.set(low, f32x4.min(low, value));
-    f.set(high, f32x4.max(high, value));
+  forGroups(f, shape, (group) => {
+    const [a, b, c, d] = load(group);
+    f.set(low, f32x4.min(low, f32x4.min(f32x4.min(a, b), f32x4.min(c, d))));
+    f.set(high, f32x4.max(high, f32x4.max(f32x4.max(a, b), f32x4.max(c, d))));
   });
   reduceLanes(f, low, f32x4.min);
   reduceLanes(f, high, f32x4.max);
@@ -176,11 +199,11 @@ function quantiseUnsigned(f: FunctionBuilder, { load, to, shape }: Block): void 
     v128.store32Lane(to, unlessTiny(range, f32x4.mul(range, f32x4.all(1 / 127))), 0, shape.scales),
     v128.store32Lane(to, zero, 0, shape.scales + QUAD_BYTES),
   );
-  forVectors(f, shape.block / 4, (vector) => {
-    const q = i32x4.truncSatF32x4S(f32x4.nearest(f32x4.mul(load(vector), inverse)));
-    const shifted = f.v128(i32x4.add(q, zero));
-    f.set(shifted, i32x4.minS(i32x4.maxS(shifted, i32x4.splat(0)), i32x4.splat(127)));
-    f.emit(v128.store32Lane(i32.add(to, i32.shl(vector, 4)), i8x16.shuffle(shifted, shifted, LOW_BYTES), 0));
+  forGroups(f, shape, (group) => {
+    const bytes = roundToBytes(f, load(group), inverse, zero);
+    // two roundings can reach −1: the seven-bit side must not
+    f.set(bytes, i8x16.maxS(bytes, i32x4.splat(0)));
+    storeSteps(f, to, group, bytes);
   });
 }
 
