@@ -19,8 +19,9 @@ export const ENTRY = "entry";
 // one backend must be removable without touching another
 const SIBLINGS = ["src/backend/wasm/", "src/backend/webgpu/", "src/backend/onnx/"];
 
-// programs for Node alone; everywhere else Node's modules stand in a folder or file with that word in its name
-const NODE_LAYERS = ["server", "cli"];
+// For Node alone: the programs, training with its folders of runs, and onnxruntime-node. Elsewhere Node's modules stand in a
+// folder or file with that word in its name.
+const NODE_PLACES = ["src/server/", "src/cli/", "src/train/", "src/backend/onnx/"];
 
 export function layerOf(path: string): string {
   const [, folder, ...rest] = path.split("/");
@@ -28,7 +29,7 @@ export function layerOf(path: string): string {
 }
 
 function mayUseNode(path: string): boolean {
-  return path.split(/[/.-]/).includes("node") || NODE_LAYERS.includes(layerOf(path));
+  return path.split(/[/.-]/).includes("node") || NODE_PLACES.some((folder) => path.startsWith(folder));
 }
 
 /** Path of the file that a relative import names, or undefined for a package. */
