@@ -3,6 +3,7 @@ import { PairTable } from "./pair-table.ts";
 import { bytesOf, characterSymboliser, type Fallback, type Symboliser } from "./symbols.ts";
 
 const MAX_TOKEN_LENGTH = 1024; // SentencePiece's own limit is 512 characters
+const MAX_TOTAL_LENGTH = 2 ** 23; // each character is a cut to try; published vocabularies have under a million
 
 /** Merge rules and symbols of a SentencePiece BPE vocabulary. */
 export interface ScoredPairs {
@@ -28,6 +29,10 @@ export function scoredPairs(
   const symbols = new Map(ids);
   const temporary = addTemporarySymbols(symbols, tokens.length, fallback);
   const rankOf = scoreRanks(ids, scores);
+  const totalLength = [...ids.keys()].reduce((sum, token) => sum + token.length, 0);
+  if (totalLength > MAX_TOTAL_LENGTH) {
+    throw new TokenizerFormatError("tokenizer.ggml.tokens", `${totalLength} characters are no vocabulary`);
+  }
   const rules: [number, number, number, number][] = [];
   for (const [token, id] of ids) {
     if (token.length > MAX_TOKEN_LENGTH) {

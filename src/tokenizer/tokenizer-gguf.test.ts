@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readVocabulary } from "../../test/long/tokenizer-peers.ts";
 import { tokenizerSamples } from "../../test/long/tokenizer-samples.ts";
+import { MiniCpmError } from "../base/errors.ts";
 import { TokenizerFormatError, TokenizerUnsupportedError } from "./errors.ts";
 import { type GgufVocabulary, ggufVocabulary } from "./gguf-vocabulary.ts";
 import { tokenizerFromGguf } from "./tokenizer-gguf.ts";
@@ -98,4 +100,40 @@ test("bad metadata is refused with a typed error", () => {
     TokenizerFormatError,
   );
   expect(() => ggufVocabulary(() => 3)).toThrow(TokenizerFormatError);
+});
+
+// Catches a crash, a hang or an untyped error on metadata that any file may hold.
+test("random metadata gives a working tokenizer or a typed error", () => {
+  const token = fc.oneof(
+    fc.constantFrom("a", "b", "ab", "\u2581", "\u2581a", "<0x41>", "<unk>", "", "\u0120"),
+    fc.string({ maxLength: 4 }),
+  );
+  const number = fc.oneof(fc.integer({ min: -1, max: 7 }), fc.double());
+  const field = (value: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
+    fc.oneof({ weight: 4, arbitrary: value }, { weight: 1, arbitrary: fc.anything() });
+  const metadata = fc.record({
+    model: field(fc.constantFrom("llama", "gpt2")),
+    pre: field(fc.constantFrom("qwen2", "llama-bpe")),
+    tokens: field(fc.array(token, { minLength: 1, maxLength: 12 })),
+    token_type: fc.option(field(fc.array(number, { maxLength: 12 })), { nil: undefined }),
+    scores: fc.option(field(fc.array(number, { minLength: 1, maxLength: 12 })), { nil: undefined }),
+    merges: fc.option(field(fc.array(fc.constantFrom("a b", "\u0120 a", "x", ""), { maxLength: 3 })), {
+      nil: undefined,
+    }),
+    unknown_token_id: fc.option(field(number), { nil: undefined }),
+    add_space_prefix: fc.option(field(fc.boolean()), { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(metadata, (values) => {
+      try {
+        const tokenizer = tokenizerFromGguf(
+          ggufVocabulary((key) => Reflect.get(values, key.replace("tokenizer.ggml.", ""))),
+        );
+        tokenizer.decode(tokenizer.encode("ab a\u2581b <unk>", { parseSpecial: true, addSpecial: true }));
+      } catch (error) {
+        expect(error).toBeInstanceOf(MiniCpmError);
+      }
+    }),
+    { numRuns: 3000 },
+  );
 });

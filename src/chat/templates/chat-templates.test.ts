@@ -162,3 +162,16 @@ test("what a version cannot express is refused with a typed error", () => {
   expect(() => renderPrompt("2.5", [question], { tools: [{}] })).toThrow("tool");
   expect(() => renderPrompt("4.6", [{ role: "assistant", content: "a" }])).toThrow("question");
 });
+
+// Catches patterns that start anew at every character of a long run.
+test.each(["4.5", "4.6", "2.5"] as const)("%s: long runs of white space take linear time", (version) => {
+  const run = `a${"\n".repeat(500_000)}b${" ".repeat(500_000)}c`;
+  const answer = version === "2.5" ? run : `<think>${run}</think>${run}`;
+  const messages: ChatMessage[] = [
+    { role: "user", content: run },
+    { role: "assistant", content: answer },
+  ];
+  const start = performance.now();
+  expect(textOf(version, messages).length).toBeGreaterThan(1_000_000);
+  expect(performance.now() - start).toBeLessThan(5_000);
+});

@@ -1,5 +1,6 @@
 import type { ChatTemplate } from "./chat-template.ts";
 import { type ChatMessage, type PromptOptions, plainText, type Segment, withSystemPrompt } from "./messages.ts";
+import { trimNewlinesEnd, trimNewlinesStart } from "./newlines.ts";
 import { PromptWriter } from "./prompt-writer.ts";
 import { pythonJson } from "./python-json.ts";
 import { assistantParts, lastQueryIndex } from "./reasoning.ts";
@@ -70,8 +71,8 @@ function writeAssistant(
   writer.template("<|im_start|>assistant\n");
   // Thoughts of earlier turns are dropped: only the turn that is going on keeps them.
   if (place.isAfterQuery && (place.isLast || reasoning !== "")) {
-    writer.template("<think>\n").text(reasoning.replace(/^\n+|\n+$/g, ""));
-    writer.template("\n</think>\n\n").text(answer.replace(/^\n+/, ""));
+    writer.template("<think>\n").text(trimNewlinesStart(trimNewlinesEnd(reasoning)));
+    writer.template("\n</think>\n\n").text(trimNewlinesStart(answer));
   } else {
     writer.text(answer);
   }

@@ -1,4 +1,5 @@
 import { type ChatMessage, plainText } from "./messages.ts";
+import { trimNewlinesEnd, trimNewlinesStart } from "./newlines.ts";
 
 /** An assistant message taken apart: what it thought and what it said. */
 export interface AssistantParts {
@@ -12,10 +13,10 @@ export function assistantParts(message: ChatMessage): AssistantParts {
   if (message.reasoning !== undefined) return { reasoning: message.reasoning, answer: content };
   const ends = content.split("</think>");
   if (ends.length === 1) return { reasoning: "", answer: content };
-  const before = ends[0].replace(/\n+$/, "");
+  const before = trimNewlinesEnd(ends[0]);
   return {
-    reasoning: (before.split("<think>").at(-1) ?? "").replace(/^\n+/, ""),
-    answer: (ends.at(-1) ?? "").replace(/^\n+/, ""),
+    reasoning: trimNewlinesStart(before.split("<think>").at(-1) ?? ""),
+    answer: trimNewlinesStart(ends.at(-1) ?? ""),
   };
 }
 
