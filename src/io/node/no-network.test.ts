@@ -3,6 +3,7 @@ import dns from "node:dns";
 import { get } from "node:http";
 import { connect, createServer } from "node:net";
 import { expect, test } from "vitest";
+import { noNamespaceReason, runWithoutNetwork } from "../../../test/e2e/hub/network-namespace.ts";
 import { assertNoNetwork, NetworkForbiddenError } from "./no-network.ts";
 
 // A guard with a hole proves nothing about what leaves the machine: each door is tried, over addresses nobody answers.
@@ -44,3 +45,22 @@ test("afterwards everything is as before, also after a failure", async () => {
   await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
   socket.close();
 });
+
+const reason = noNamespaceReason();
+
+// Worker threads have their own globals, so the guard above does not reach them: this one must.
+test.skipIf(reason !== undefined)(
+  `a process without a network cannot connect from a worker either${reason ? ` (${reason})` : ""}`,
+  async () => {
+    const inWorker = `
+    const { parentPort } = require("node:worker_threads");
+    fetch("http://127.0.0.1:20123/").catch(({ cause }) => parentPort.postMessage(cause.code ?? String(cause)));`;
+    const script = `
+    const { Worker } = require("node:worker_threads");
+    const interfaces = Object.keys(require("node:os").networkInterfaces());
+    new Worker(${JSON.stringify(inWorker)}, { eval: true }).on("message", (code) => console.log(JSON.stringify({ interfaces, code })));`;
+    // Not one of the ports that fetch refuses by itself: that would prove nothing.
+    const { stdout, stderr } = await runWithoutNetwork(["-e", script]);
+    expect(JSON.parse(stdout || "null"), stderr).toEqual({ interfaces: [], code: "ENETUNREACH" });
+  },
+);

@@ -125,8 +125,8 @@ async function fetchModel(job: Fetch): Promise<PulledModel> {
   const wanted = listModelFiles(picked);
   let missingBytes = 0;
   for (const file of wanted) {
-    const { store, key } = placeOf(job, file);
-    if ((await store.sizeOf(key)) === undefined) missingBytes += file.sizeBytes;
+    const { store, key, transform } = placeOf(job, file);
+    if ((await store.sizeOf(key)) === undefined) missingBytes += transform?.expectedBytes ?? file.sizeBytes;
   }
   await options.onPlan?.({ listing, files: picked, missingBytes });
   // All of it at once: finding out after the first gigabytes that the second file does not fit helps nobody.
