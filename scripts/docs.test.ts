@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { generatedPages } from "./docs.ts";
+import { publicNames } from "./docs-api.ts";
 import { allErrorClasses } from "./docs-errors.ts";
 import { callArguments, errorClasses } from "./error-classes.ts";
 
@@ -36,4 +37,20 @@ export class GoneError extends MiniCpmError {
     },
   ]);
   expect(callArguments('"a,b", f(1, [2, 3]), { x: ")" }) rest')).toEqual(['"a,b"', "f(1, [2, 3])", '{ x: ")" }']);
+});
+
+// Catches a public name that the page misses, or calls a value where only a type is exported.
+test("an entry's names are read with their kind and first sentence", () => {
+  const files: Record<string, string> = {
+    "src/index.ts":
+      'export { load, type Model as LoadedModel } from "./chat/load.ts";\nexport type { Box } from "./image/box.ts";',
+    "src/chat/load.ts":
+      "/** Loads it. Throws X. */\nexport async function load() {}\n/**\n * A model\n * in memory.\n */\nexport interface Model {}",
+    "src/image/box.ts": "export type Box = number;",
+  };
+  expect(publicNames("src/index.ts", (path) => files[path])).toEqual([
+    { name: "load", isType: false, summary: "Loads it." },
+    { name: "LoadedModel", isType: true, summary: "A model in memory." },
+    { name: "Box", isType: true, summary: "" },
+  ]);
 });

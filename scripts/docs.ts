@@ -1,6 +1,7 @@
 /** `npm run docs`: writes the generated pages of docs/. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { apiPage } from "./docs-api.ts";
 import { allErrorClasses, errorsPage } from "./docs-errors.ts";
 import { opsPage } from "./docs-ops.ts";
 
@@ -9,6 +10,7 @@ const FOLDER = join(import.meta.dirname, "..", "docs");
 /** Path and wanted text of every generated page. */
 export function generatedPages(): readonly { readonly path: string; readonly text: string }[] {
   return [
+    { path: join(FOLDER, "api.md"), text: apiPage() },
     { path: join(FOLDER, "errors.md"), text: errorsPage(allErrorClasses()) },
     { path: join(FOLDER, "ops.md"), text: opsPage() },
   ];
