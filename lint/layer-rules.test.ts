@@ -1,7 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type ImportRules, importCycle, type LayerTable, layerViolations, wayToNode } from "./layer-rules.ts";
+import {
+  ENTRY,
+  entryRemainder,
+  type ImportRules,
+  importCycle,
+  type LayerTable,
+  layerOf,
+  layerViolations,
+  wayToNode,
+} from "./layer-rules.ts";
 import { librarySources, ROOT } from "./source-tree.ts";
 
 const layers: LayerTable = JSON.parse(readFileSync(join(import.meta.dirname, "layers.json"), "utf8"));
@@ -42,6 +51,15 @@ test("each layer imports only layers listed before it", () => {
 // Catches an entry for pages that fails to load there because something below it names a Node module.
 test("what pages load reaches no Node module by static imports", () => {
   for (const entry of ["src/index.ts", "src/web.ts"]) expect(wayToNode(entry, librarySources()), entry).toBeUndefined();
+});
+
+// Catches logic or a whole module that becomes public without its names being chosen.
+test("entry files re-export by name and do nothing else", () => {
+  const entries = librarySources().filter(({ path }) => layerOf(path) === ENTRY);
+  expect(entries.filter((file) => entryRemainder(file) !== "").map(({ path }) => path)).toEqual([]);
+  expect(entryRemainder({ path: "src/x.ts", text: 'export { a } from "./a.ts";\nexport * from "./b.ts";' })).toContain(
+    "*",
+  );
 });
 
 // The rest plants one violation each: a rule that lets it pass proves nothing about the tree.

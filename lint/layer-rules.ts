@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { dynamicImportsOf, importsOf, type SourceFile, valueImportsOf } from "./source-tree.ts";
+import { dynamicImportsOf, importsOf, type SourceFile, valueImportsOf, withoutComments } from "./source-tree.ts";
 
 /** Layer name to the layers it may import, from layers.json. */
 export type LayerTable = Readonly<Record<string, readonly string[]>>;
@@ -119,4 +119,11 @@ export function wayToNode(entry: string, files: readonly SourceFile[]): readonly
     return undefined;
   };
   return visit(entry);
+}
+
+/** What an entry file holds beside re-exports by name; empty where it is as it should be. `export *` would publish by accident. */
+export function entryRemainder(file: SourceFile): string {
+  return withoutComments(file.text)
+    .replace(/export\s+(?:type\s+)?\{[^}]*\}\s*from\s*"[^"]+";/g, "")
+    .trim();
 }
