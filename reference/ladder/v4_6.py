@@ -118,6 +118,25 @@ def expand(tokenizer, images, question, mode):
     return features, prompt, expanded
 
 
+def plans(images, features, views):
+    """As in the other versions' manifests: the grid is columns × rows, absent without slices."""
+    result, start = [], 0
+    for image, grid, count in zip(images, features["grids"], features["num_patches_per_image"]):
+        rows, columns = map(int, grid)
+        part = views[start:start + int(count)]
+        result.append({"source": list(image.size), "grid": [columns, rows] if rows else None,
+                       "views": [pixel_hash(view) for view in part]})
+        start += int(count)
+    return result
+
+
+def runs(positions):
+    """[start, end) of every run of image tokens."""
+    starts = [p for i, p in enumerate(positions) if i == 0 or positions[i - 1] != p - 1]
+    ends = [p + 1 for i, p in enumerate(positions) if i + 1 == len(positions) or positions[i + 1] != p + 1]
+    return [list(pair) for pair in zip(starts, ends)]
+
+
 def hook(model, capture):
     tower, language = model.model.vision_tower, model.model.language_model
     capture.input("position_ids", tower.embeddings.position_embedding)
@@ -183,15 +202,14 @@ def run_case(model, tokenizer, taps, case, names, folder, question, mode):
     seen = np.split(captured["position_ids"][0].numpy(), ends[:-1])
     checks.update(navit.position_check(seen, grids.tolist()))
     taps.whole(f"{case}.input_ids", ids[0], np.int32)
+    taps.whole(f"{case}.image_bounds", runs(where.tolist()), np.int32)
     tap_vision(taps, case, captured, merged, pixels, grids.tolist(), mode)
     navit.tap_language(taps, case, captured, embeds, result, True)
     views = raw_views(images, mode)
     tokens, margins = result[0], result[1]
     print(case, ids.shape[1], "margin", min(margins), "distinct", len(set(tokens)), checks)
     return {"files": names, "downsampleMode": mode, "question": question, "prompt": prompt, "expandedPrompt": expanded,
-            "images": [{"source": list(image.size), "gridRowsColumns": list(map(int, grid))}
-                       for image, grid in zip(images, features["grids"])],
-            "views": [pixel_hash(view) for view in views], "patchGrids": grids.tolist(), "promptTokens": int(ids.shape[1]),
+            "images": plans(images, features, views), "imageBounds": runs(where.tolist()), "patchGrids": grids.tolist(), "promptTokens": int(ids.shape[1]),
             "viewTokens": [int(part.shape[0]) for part in merged], "greedyTokens": tokens, "text": tokenizer.decode(tokens),
             "smallestMargin": min(margins), "distinctTokens": len(set(tokens)), "checks": checks}
 
@@ -225,7 +243,7 @@ def main():
     for case, names, question, mode in (
             ("landscape", ["landscape.png"], "What is in this image?", "16x"),
             ("small", ["small.png"], "Read this.", "16x"),
-            ("small_4x", ["small.png"], "Read this.", "4x")):
+            ("landscape_4x", ["landscape.png"], "What is in this image?", "4x")):
         reports[case] = run_case(model, tokenizer, taps, case, names, folder, question, mode)
     for case in reports:
         released_float32(model, tokenizer, folder, case, reports, taps)
