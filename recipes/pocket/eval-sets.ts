@@ -16,6 +16,7 @@ export interface EvalSet {
   readonly counts: (turn: Turn) => boolean;
 }
 
+/** In sets of lines each picture is read once, in the same words. */
 const reading = (turn: Turn): boolean => turn.task === "read";
 const every = (): boolean => true;
 const answered = (turn: Turn): boolean =>
@@ -96,6 +97,15 @@ export interface EvalItem {
   readonly turns: readonly Turn[];
 }
 
+function readTurn({ lines }: Sample): Turn {
+  return {
+    question: "Read this.",
+    answer: lines.map((line) => line.text).join("\n"),
+    boxes: lines.map((line) => line.box),
+    task: "read",
+  };
+}
+
 /** Makes the pictures of one set in order; pictures without a question that counts are left out. Throws RangeError for an unknown name. */
 export function* evalItems(name: string, limit = Number.POSITIVE_INFINITY): Generator<EvalItem, void, undefined> {
   const set = evalSets.find((candidate) => candidate.name === name);
@@ -103,7 +113,7 @@ export function* evalItems(name: string, limit = Number.POSITIVE_INFINITY): Gene
     throw new RangeError(`No evaluation set "${name}". There are: ${evalSets.map((known) => known.name).join(", ")}.`);
   for (let index = 0; index < Math.min(set.count, limit); index++) {
     const made = sample(set.seed, index, { stage: set.stage, splits: set.splits });
-    const turns = made.turns.filter(set.counts);
+    const turns = set.counts === reading ? [readTurn(made)] : made.turns.filter(set.counts);
     if (turns.length > 0) yield { index, sample: made, turns };
   }
 }

@@ -1,0 +1,153 @@
+import { PATCH_VALUES } from "../../src/image/patchify.ts";
+import { resamplerEncoder } from "../../src/model/vision/connector.ts";
+import type { PackInputs } from "../../src/train/trainer.ts";
+import type { PackShape } from "../../src/train/training-graph.ts";
+import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
+import type { PreparedSample } from "./prepare.ts";
+
+const QUERIES = POCKET.resampler.queryCount;
+/** Empty cells are many and easy: they count less. */
+const EMPTY_WEIGHT = 0.15;
+
+/** Samples that share one pack, and what they take of it. */
+export interface Pack {
+  readonly samples: PreparedSample[];
+  views: number;
+  patches: number;
+  tokens: number;
+}
+
+export function emptyPack(): Pack {
+  return { samples: [], views: 0, patches: 0, tokens: 0 };
+}
+
+/** Tokens left for text: every unused view still needs places for its rows. */
+function fits(pack: Pack, sample: PreparedSample, shape: PackShape): boolean {
+  const views = pack.views + sample.views.length;
+  const patches = pack.patches + patchCount(sample);
+  const tokens = pack.tokens + sample.ids.length;
+  return views <= shape.views && patches <= shape.patches && tokens + (shape.views - views) * QUERIES <= shape.tokens;
+}
+
+/** Puts a sample into a pack when it fits. A picture is never cut. */
+export function addSample(pack: Pack, sample: PreparedSample, shape: PackShape): boolean {
+  if (!fits(pack, sample, shape)) return false;
+  pack.samples.push(sample);
+  pack.views += sample.views.length;
+  pack.patches += patchCount(sample);
+  pack.tokens += sample.ids.length;
+  return true;
+}
+
+/** Supervised text tokens and weighted cells of a pack: what losses are divided by, over a whole step. */
+export function supervisedCounts(pack: Pack): { readonly text: number; readonly dense: number } {
+  let text = 0;
+  let dense = 0;
+  for (const { supervised, cells } of pack.samples) {
+    text += supervised.filter((said) => said).length;
+    for (const view of cells) for (const label of view) dense += label === 0 ? EMPTY_WEIGHT : 1;
+  }
+  return { text, dense };
+}
+
+export interface PackOptions {
+  readonly shape: PackShape;
+  readonly parts: "dense" | "text" | "both";
+  readonly textScale: number;
+  readonly denseScale: number;
+}
+
+/** Inputs of the training graph: positions restarted per sample, attention kept apart, padding that nothing sees. */
+export function packInputs(pack: Pack, { shape, parts, textScale, denseScale }: PackOptions): PackInputs {
+  const views = pack.samples.flatMap((sample) => sample.views);
+  const encoder = resamplerEncoder(POCKET.vision, POCKET.resampler);
+  const { inputs } = encoder.inputs(views.map(({ grid }) => grid));
+  const patches = new Float32Array(shape.patches * PATCH_VALUES);
+  let at = 0;
+  for (const { values } of views) {
+    patches.set(values, at);
+    at += values.length;
+  }
+  const common = {
+    patches,
+    positions: padInts(inputs.positions, shape.patches, () => 0),
+    spans: padSpans(inputs.spans, shape.patches),
+  };
+  const dense = parts === "text" ? {} : denseInputs(pack, shape.patches, denseScale);
+  if (parts === "dense") return { ...common, ...dense };
+  const rows = shape.views * QUERIES;
+  return {
+    ...common,
+    ...dense,
+    keyRows: padInts(inputs.keyRows, shape.patches, () => 0),
+    keyColumns: padInts(inputs.keyColumns, shape.patches, () => 0),
+    queryIds: padInts(inputs.queryIds, rows, (i) => i % QUERIES),
+    // rows of unused views look at the first patch; nothing reads what they give
+    querySpans: padInts(inputs.querySpans, 2 * rows, (i) => i % 2),
+    ...textInputs(pack, shape, textScale),
+  };
+}
+
+function denseInputs(pack: Pack, patchCapacity: number, scale: number): PackInputs {
+  const result: Record<string, Int32Array | Float32Array> = {};
+  const cells = POCKET_DENSE.cellsPerPatch;
+  for (let cell = 0; cell < cells; cell++) {
+    const targets = new Int32Array(patchCapacity);
+    const weights = new Float32Array(patchCapacity);
+    let at = 0;
+    for (const view of pack.samples.flatMap((sample) => sample.cells)) {
+      for (let i = cell; i < view.length; i += cells) {
+        targets[at] = view[i];
+        weights[at] = (view[i] === 0 ? EMPTY_WEIGHT : 1) * scale;
+        at++;
+      }
+    }
+    result[`denseTargets.${cell}`] = targets;
+    result[`denseWeights.${cell}`] = weights;
+  }
+  return result;
+}
+
+function textInputs(pack: Pack, shape: PackShape, scale: number): PackInputs {
+  const ids = new Int32Array(shape.tokens);
+  const positions = new Int32Array(shape.tokens);
+  const targets = new Int32Array(shape.tokens);
+  const targetWeights = new Float32Array(shape.tokens);
+  const textSpans = new Int32Array(2 * shape.tokens);
+  const visualAt: number[] = [];
+  let base = 0;
+  for (const sample of pack.samples) {
+    for (const [t, id] of sample.ids.entries()) {
+      ids[base + t] = id;
+      positions[base + t] = t;
+      textSpans[2 * (base + t)] = base;
+      textSpans[2 * (base + t) + 1] = base + t + 1;
+      // row t foretells token t + 1
+      if (sample.supervised[t + 1] === true) {
+        targets[base + t] = sample.ids[t + 1];
+        targetWeights[base + t] = scale;
+      }
+    }
+    for (const start of sample.visualStarts) for (let q = 0; q < QUERIES; q++) visualAt.push(base + start + q);
+    base += sample.ids.length;
+  }
+  for (let t = base; t < shape.tokens; t++) {
+    textSpans[2 * t] = t;
+    textSpans[2 * t + 1] = t + 1;
+  }
+  // rows of unused views land on padding, each on a place of its own
+  for (let next = base; visualAt.length < shape.views * QUERIES; next++) visualAt.push(next);
+  return { ids, positions, targets, targetWeights, textSpans, visualAt: Int32Array.from(visualAt) };
+}
+
+function padInts(values: ArrayLike<number>, length: number, fill: (index: number) => number): Int32Array {
+  return Int32Array.from({ length }, (_, i) => (i < values.length ? values[i] : fill(i)));
+}
+
+/** Padded patch rows see themselves alone. */
+function padSpans(values: ArrayLike<number>, rows: number): Int32Array {
+  return padInts(values, 2 * rows, (i) => Math.floor(i / 2) + (i % 2));
+}
+
+const patchCount = (sample: PreparedSample): number =>
+  sample.views.reduce((sum, { grid }) => sum + grid.rows * grid.columns, 0);

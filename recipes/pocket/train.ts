@@ -1,0 +1,253 @@
+// Trains the embedded model. usage: node train.ts --run FOLDER [--minutes 60] [--stage NAME] [--threads 1] [--init FILE]
+// A run saves every few minutes and goes on from its folder. Stages are named in STAGES and follow the paper's order:
+// 0a reads characters off single patches, then everything learns together on lines, blocks and documents.
+import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { createOnnxBackend } from "../../src/backend/onnx/onnx-backend.ts";
+import { SINE_TABLE, sineTable } from "../../src/model/vision/resampler.ts";
+import type { Graph } from "../../src/tensor/graph.ts";
+import { tokenizerFromJson } from "../../src/tokenizer/tokenizer-json.ts";
+import { initialise } from "../../src/train/initialise.ts";
+import { loadRun, readTensors, saveRun } from "../../src/train/run-folder.ts";
+import { warmupStableDecay } from "../../src/train/schedule.ts";
+import { Trainer } from "../../src/train/trainer.ts";
+import { type PackShape, trainingGraph } from "../../src/train/training-graph.ts";
+import { dequantise } from "../../src/weights/quant/dequantise.ts";
+import { type StageName, stages } from "./data/stage.ts";
+import { sampleStream } from "./data/stream.ts";
+import type { Stage } from "./data/types.ts";
+import { addSample, emptyPack, type Pack, packInputs, supervisedCounts } from "./pack.ts";
+import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
+import { prepare } from "./prepare.ts";
+
+interface TrainingStage {
+  readonly data: StageName | Stage;
+  readonly parts: "dense" | "text" | "both";
+  readonly shape: PackShape;
+  readonly packsPerStep: number;
+  readonly rate: number;
+  /** Share of the dense loss beside the text loss. */
+  readonly denseShare: number;
+  readonly decayShare: number;
+}
+
+const ONE_VIEW: PackShape = { views: 2, patches: 560, tokens: 448 };
+
+const reading: Stage = {
+  ...stages.blocks,
+  kinds: { line: 6, block: 3, label: 2, heading: 1, form: 1 },
+  turns: [1, 2],
+  degradation: 0.35,
+};
+
+/** Stages of the recipe, smallest task first. */
+const STAGES: Readonly<Record<string, TrainingStage>> = {
+  "0a": {
+    data: reading,
+    parts: "dense",
+    shape: { ...ONE_VIEW, views: 10, patches: 1120 },
+    packsPerStep: 4,
+    rate: 1.2e-3,
+    denseShare: 1,
+    decayShare: 0.05,
+  },
+  lines: {
+    data: { ...stages.lines, turns: [1, 1] },
+    parts: "both",
+    shape: ONE_VIEW,
+    packsPerStep: 12,
+    rate: 1e-3,
+    denseShare: 0.5,
+    decayShare: 0.1,
+  },
+  mixed: {
+    data: { ...reading, turns: [1, 3] },
+    parts: "both",
+    shape: { views: 6, patches: 1400, tokens: 1024 },
+    packsPerStep: 8,
+    rate: 7e-4,
+    denseShare: 0.3,
+    decayShare: 0.1,
+  },
+  documents: {
+    data: "documents",
+    parts: "both",
+    shape: { views: 10, patches: 2800, tokens: 1664 },
+    packsPerStep: 6,
+    rate: 5e-4,
+    denseShare: 0.2,
+    decayShare: 0.2,
+  },
+};
+
+const { values: args } = parseArgs({
+  options: {
+    run: { type: "string", default: "../../runs/pocket" },
+    minutes: { type: "string", default: "60" },
+    stage: { type: "string", default: "0a" },
+    threads: { type: "string", default: "1" },
+    workers: { type: "string", default: "1" },
+    init: { type: "string" },
+    seed: { type: "string", default: "1" },
+  },
+});
+
+const stage = STAGES[args.stage];
+if (stage === undefined)
+  throw new Error(`There is no stage "${args.stage}". Stages: ${Object.keys(STAGES).join(", ")}.`);
+const minutes = Number(args.minutes);
+const seed = Number(args.seed);
+mkdirSync(args.run, { recursive: true });
+const logFile = join(args.run, "log.jsonl");
+const modelFolder = join(import.meta.dirname, "../../models/pocket");
+const tokenizer = tokenizerFromJson(JSON.parse(readFileSync(join(modelFolder, "tokenizer.json"), "utf8")));
+
+const graph: Graph = trainingGraph(POCKET, { shape: stage.shape, parts: stage.parts, dense: POCKET_DENSE });
+const full: Graph = trainingGraph(POCKET, { shape: stage.shape, parts: "both", dense: POCKET_DENSE });
+const shapeOf = (name: string): readonly number[] => full.values[full.weights[name]].dims.map((d) => d.capacity);
+
+const saved = await loadRun(args.run);
+const fresh = initialise(full, { seed, layerCount: POCKET.vision.layerCount });
+const initial = args.init === undefined ? {} : await readTensors(args.init);
+const weights: Record<string, Float32Array> = { ...fresh, ...initial, ...saved?.weights };
+const table = full.values[full.weights[SINE_TABLE]].dims.map((d) => d.capacity);
+const computed = { [SINE_TABLE]: sineTable(table[0], table[1]) };
+
+const backend = await createOnnxBackend({ decode: dequantise, threadCount: Number(args.threads) });
+const trainer = await Trainer.create({
+  backend,
+  graph,
+  weights: { ...weights, ...computed },
+  trainable: () => true,
+  ...(saved === undefined ? {} : { moments: saved.moments }),
+});
+const count = Object.entries(weights).reduce((sum, [name, w]) => (name.startsWith("train.") ? sum : sum + w.length), 0);
+console.log(
+  `${(count / 1e6).toFixed(2)} M parameters, stage ${args.stage}, ${trainer.parameters.length} tensors under training`,
+);
+
+const isSameStage = saved?.progress.stage === args.stage;
+let step = isSameStage ? Number(saved.progress.step) : 0;
+let optimiserStep = Number(saved?.progress.optimiserStep ?? 0);
+let cursor = isSameStage ? Number(saved.progress.cursor) : 0;
+const trainedSeconds = Number(saved?.progress.trainedSeconds ?? 0);
+const startedAt = performance.now();
+const schedule = warmupStableDecay({ warmupSteps: 60, decayShare: stage.decayShare, floor: 0.05 });
+const dataSeed = seed * 1000 + Object.keys(STAGES).indexOf(args.stage);
+const stream = sampleStream({
+  seed: dataSeed,
+  from: cursor,
+  stage: stage.data,
+  workers: Number(args.workers),
+  ahead: 48,
+});
+
+let isStopping = false;
+process.on("SIGINT", () => {
+  isStopping = true;
+});
+process.on("SIGTERM", () => {
+  isStopping = true;
+});
+
+async function save(): Promise<void> {
+  const moments = {
+    ...saved?.moments,
+    ...Object.fromEntries(trainer.parameters.map(({ name, moments: m }) => [name, m])),
+  };
+  const seconds = trainedSeconds + (performance.now() - startedAt) / 1000;
+  await saveRun(
+    args.run,
+    { weights, moments, progress: { stage: args.stage, step, optimiserStep, cursor, trainedSeconds: seconds } },
+    shapeOf,
+  );
+}
+
+/** Next packs of a step; a sample that fits no pack is passed over. */
+async function nextPacks(wanted: TrainingStage): Promise<readonly Pack[]> {
+  const packs: Pack[] = [];
+  let pack = emptyPack();
+  while (packs.length < wanted.packsPerStep) {
+    const { value, done } = await stream.next();
+    if (done === true) break;
+    cursor = value.index + 1;
+    const prepared = prepare(value.sample, tokenizer);
+    if (addSample(pack, prepared, wanted.shape)) continue;
+    if (pack.samples.length > 0) packs.push(pack);
+    pack = emptyPack();
+    addSample(pack, prepared, wanted.shape);
+  }
+  return packs;
+}
+
+/** Share of supervised positions where the largest logit is the target. */
+function accuracy(
+  pack: ReturnType<typeof packInputs>,
+  last: Readonly<Record<string, ArrayLike<number>>>,
+  kind: "text" | "dense",
+): number {
+  const [targets, weightsOf, predicted] =
+    kind === "text"
+      ? [pack.targets, pack.targetWeights, last.textPrediction]
+      : [pack["denseTargets.0"], pack["denseWeights.0"], last["densePrediction.0"]];
+  if (targets === undefined || predicted === undefined) return Number.NaN;
+  let hits = 0;
+  let total = 0;
+  for (let i = 0; i < targets.length; i++) {
+    if (weightsOf[i] === 0 || (kind === "dense" && targets[i] === 0)) continue;
+    total++;
+    if (predicted[i] === targets[i]) hits++;
+  }
+  return hits / Math.max(1, total);
+}
+
+let lastSave = performance.now();
+let waiting = nextPacks(stage);
+for (;;) {
+  const elapsed = (performance.now() - startedAt) / 60000;
+  if (elapsed >= minutes || isStopping) break;
+  const packs = await waiting;
+  // the next samples are prepared while this step runs
+  waiting = nextPacks(stage);
+  const totals = packs.map(supervisedCounts);
+  const textScale =
+    1 /
+    Math.max(
+      1,
+      totals.reduce((sum, t) => sum + t.text, 0),
+    );
+  const denseScale =
+    stage.denseShare /
+    Math.max(
+      1,
+      totals.reduce((sum, t) => sum + t.dense, 0),
+    );
+  const inputs = packs.map((pack) =>
+    packInputs(pack, { shape: stage.shape, parts: stage.parts, textScale, denseScale }),
+  );
+  step++;
+  optimiserStep++;
+  const rate = stage.rate * schedule({ progress: elapsed / minutes, step: isSameStage ? step + 60 : step });
+  const { loss, gradientNorm, last } = await trainer.step(inputs, { step: optimiserStep, rate });
+  const row = {
+    stage: args.stage,
+    step,
+    minutes: Number((trainedSeconds / 60 + (performance.now() - startedAt) / 60000).toFixed(2)),
+    samples: cursor,
+    loss: Number(loss.toFixed(4)),
+    gradientNorm: Number(gradientNorm.toFixed(3)),
+    rate: Number(rate.toExponential(2)),
+    textAccuracy: Number(accuracy(inputs[inputs.length - 1], last, "text").toFixed(3)),
+    denseAccuracy: Number(accuracy(inputs[inputs.length - 1], last, "dense").toFixed(3)),
+  };
+  appendFileSync(logFile, `${JSON.stringify(row)}\n`);
+  if (step % 20 === 0) console.log(JSON.stringify(row));
+  if (performance.now() - lastSave > 4 * 60000) {
+    await save();
+    lastSave = performance.now();
+  }
+}
+await save();
+console.log("saved");
+process.exit(0);
