@@ -84,6 +84,10 @@ async function youngestFirst(folder: string): Promise<string[]> {
 
 /** Symbolic link, or a hard link, or a copy: whichever the disk allows. The name appears in one step. */
 async function linkAtomically(blobPath: string, at: string): Promise<void> {
+  // A commit's path always means the same bytes: no copy of gigabytes at every pull. And a rename of one hard link over another of the
+  // same file does nothing, which would leave the temporary name behind.
+  const [blob, known] = await Promise.all([stat(blobPath), stat(at).catch(() => undefined)]);
+  if (known?.size === blob.size) return;
   await mkdir(dirname(at), { recursive: true });
   const temporary = `${at}.${randomUUID()}`;
   const ways = [
