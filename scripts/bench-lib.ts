@@ -170,13 +170,19 @@ export function report(name: string, rows: readonly BenchRow[], isTrial: boolean
   appendFileSync(join(folder, `${name}.jsonl`), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
 }
 
-/** What a `bench/<name>/run.ts` needs: reads `--trial`, waits for a quiet machine, measures in groups, reports. */
+/** What a `bench/<name>/run.ts` needs: reads `--trial`, waits for a quiet machine, measures in groups, reports. A busy machine ends it with status 2. */
 export async function runBench(
   name: string,
   groups: readonly (readonly BenchCase[])[],
   args: readonly string[] = process.argv.slice(2),
 ): Promise<void> {
   const isTrial = args.includes("--trial");
-  if (!isTrial) await requireQuietMachine();
-  for (const cases of groups) report(name, await measure(cases, { isTrial }), isTrial);
+  try {
+    if (!isTrial) await requireQuietMachine();
+    for (const cases of groups) report(name, await measure(cases, { isTrial }), isTrial);
+  } catch (error) {
+    if (!(error instanceof BusyMachineError)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  }
 }
