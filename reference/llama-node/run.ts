@@ -77,6 +77,7 @@ async function record(library: Library, version: string, libraryVersion: string)
   const loaded = await context.initMultimodal({ path: join(folder, "mmproj-model-f16.gguf"), use_gpu: false });
   if (!loaded) throw new Error(`llama.cpp refused the projector of ${version}.`);
   const tokenized = await context.tokenize(torch.prompt, media);
+  const sliced = await context.tokenize(torch.prompt, { media_paths: [join(folder, "..", "landscape.png")] });
   const task = { prompt: torch.prompt, ...media };
   const greedy = await context.completion(
     { ...task, ...OPTIONS, top_k: 1, n_predict: 64, n_probs: 1 },
@@ -96,6 +97,7 @@ async function record(library: Library, version: string, libraryVersion: string)
     engine: libraryVersion,
     prompt: torch.prompt,
     promptTokens: tokenized.tokens.length,
+    landscapePromptTokens: sliced.tokens.length,
     promptTokensAgree: tokenized.tokens.length === torch.promptTokens,
     greedyTokens,
     greedyTokensAgreeingWithTorch: agreeing === -1 ? greedyTokens.length : agreeing,
