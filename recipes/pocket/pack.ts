@@ -137,7 +137,7 @@ function textInputs(pack: Pack, shape: PackShape, scale: number): PackInputs {
   }
   // rows of unused views land on padding, each on a place of its own
   for (let next = base; visualAt.length < shape.views * QUERIES; next++) visualAt.push(next);
-  return { ids, positions, targets, targetWeights, textSpans, visualAt: Int32Array.from(visualAt) };
+  return { ids, textPositions: positions, targets, targetWeights, textSpans, visualAt: Int32Array.from(visualAt) };
 }
 
 function padInts(values: ArrayLike<number>, length: number, fill: (index: number) => number): Int32Array {

@@ -181,7 +181,7 @@ export class DecoderRunner implements Disposable {
       extents: { tokens: rowCount, visual: visualAt.length, selected: select.length },
       inputs: {
         ids,
-        positions,
+        textPositions: positions,
         slots,
         rows,
         table,
