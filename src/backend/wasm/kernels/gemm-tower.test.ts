@@ -25,7 +25,7 @@ function towerError(variant: (typeof VARIANTS)[number], shape: Shape, x: Float32
   const y = bench.reserve(m * n * 4);
   const args = [records, bench.place(panels), bench.place(bias), y, n * 4];
   const scratch = bench.reserve(GEMM_SCRATCH_BYTES);
-  const cut = n > 16 ? 16 : n;
+  const cut = Math.min(n, 16);
   bench.run("gemmI8x128", ...args, 0, m, 0, cut, k, 0, scratch);
   if (cut < n) bench.run("gemmI8x128", ...args, 0, m, cut, n, k, 0, scratch);
   return nmse(bench.floats(y, m * n), multiply(x, w, shape, bias));

@@ -161,7 +161,10 @@ function quantiseSigned(f: FunctionBuilder, { load, to, shape }: Block, kind: "i
       f.emit(v128.store16Lane(sumAddress(to, group), sum, 0, SUMS_16));
     }
   });
-  if (kind === "i8x256") return addPairs(f, to);
+  if (kind === "i8x256") {
+    addPairs(f, to);
+    return;
+  }
   reduceLanes(f, total, i32x4.add);
   f.emit(v128.store32Lane(to, total, 0, shape.scales + QUAD_BYTES));
 }
