@@ -16,6 +16,7 @@ export function compilePattern(source: string, place: string): RegExp {
     throw new TokenizerUnsupportedError(place, found, ["patterns of the GPT, Llama and Qwen families"]);
   };
   if (source.length > MAX_PATTERN_LENGTH) return refuse(`a pattern of ${source.length} characters`);
+  if (repeatsRepetition(source)) return refuse("a repeated group that repeats inside");
   try {
     return new RegExp(translate(source, refuse), "gu");
   } catch (error) {
@@ -59,4 +60,22 @@ function translate(source: string, refuse: (found: string) => never): string {
     }
   }
   return out;
+}
+
+/** True for `(a+)*` and the like: a backtracking engine can take exponential time on them. */
+function repeatsRepetition(source: string): boolean {
+  const open = [false]; // for each open group: an unbounded repetition was seen inside
+  const bare = source.replace(/\\[pP]\{[^}]*\}|\\./gsu, "x").replace(/\[[^\]]*\]/g, "x");
+  for (let at = 0; at < bare.length; at++) {
+    const character = bare[at];
+    const isUnbounded = /^(?:[*+]|\{\d*,\})/.test(bare.slice(at, at + 12));
+    if (character === "(") open.push(false);
+    else if (isUnbounded) open[open.length - 1] = true;
+    else if (character === ")" && open.length > 1) {
+      const hasRepetition = open.pop() ?? false;
+      if (hasRepetition && /^(?:[*+]|\{\d)/.test(bare.slice(at + 1, at + 3))) return true;
+      if (hasRepetition) open[open.length - 1] = true;
+    }
+  }
+  return false;
 }
