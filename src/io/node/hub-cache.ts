@@ -28,8 +28,14 @@ export interface RepoCache {
   snapshotFiles(commit: string): Promise<CachedFile[]>;
 }
 
+/** How a blob gets its name in a snapshot; the system's own ways unless a test forbids some. */
+export interface LinkWays {
+  readonly symlink: (target: string, path: string) => Promise<void>;
+  readonly link: (existingPath: string, path: string) => Promise<void>;
+}
+
 /** `repo` is "owner/name". Throws ArgumentError for a name that leads elsewhere. */
-export function repoCache(cacheFolder: string, repo: string): RepoCache {
+export function repoCache(cacheFolder: string, repo: string, links: LinkWays = { symlink, link }): RepoCache {
   if (!/^[\w.-]+\/[\w.-]+$/.test(repo) || !isSafePath(repo)) {
     throw new ArgumentError(`"${repo}" is not the name of a repository.`, "Write owner/name.");
   }
@@ -41,7 +47,7 @@ export function repoCache(cacheFolder: string, repo: string): RepoCache {
     blobs: folderStore(join(folder, "blobs")),
     addToSnapshot: async (commit, path, blobKey) => {
       const at = join(snapshot(commit), ...safeParts(path));
-      await linkAtomically(join(folder, "blobs", blobKey), at);
+      await linkAtomically(links, join(folder, "blobs", blobKey), at);
       return at;
     },
     setRef: async (revision, commit) => {
@@ -83,7 +89,7 @@ async function youngestFirst(folder: string): Promise<string[]> {
 }
 
 /** Symbolic link, or a hard link, or a copy: whichever the disk allows. The name appears in one step. */
-async function linkAtomically(blobPath: string, at: string): Promise<void> {
+async function linkAtomically(links: LinkWays, blobPath: string, at: string): Promise<void> {
   // A commit's path always means the same bytes: no copy of gigabytes at every pull. And a rename of one hard link over another of the
   // same file does nothing, which would leave the temporary name behind.
   const [blob, known] = await Promise.all([stat(blobPath), stat(at).catch(() => undefined)]);
@@ -91,8 +97,8 @@ async function linkAtomically(blobPath: string, at: string): Promise<void> {
   await mkdir(dirname(at), { recursive: true });
   const temporary = `${at}.${randomUUID()}`;
   const ways = [
-    () => symlink(relative(dirname(at), blobPath).split(sep).join("/"), temporary),
-    () => link(blobPath, temporary),
+    () => links.symlink(relative(dirname(at), blobPath).split(sep).join("/"), temporary),
+    () => links.link(blobPath, temporary),
     () => copyFile(blobPath, temporary),
   ];
   for (const [i, way] of ways.entries()) {
