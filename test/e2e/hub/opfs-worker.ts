@@ -11,13 +11,12 @@ async function pull(): Promise<unknown> {
   const storage = { blobs, notes: await opfsFolder("minicpmv", "models") };
   const http = httpSettings();
   const hubs = [staticHub(http, new URL("model.json", self.location.href).href)];
-  const firstBytes: number[] = [];
   const model = await pullModelToStorage("own/tiny", {
     storage,
     http,
     hubs,
     inspect: async (source) => ({ architecture: new TextDecoder().decode(await source.read(0, 4)) }),
-    onProgress: ({ receivedBytes }) => firstBytes.push(receivedBytes),
+    onProgress: ({ receivedBytes }) => self.postMessage({ receivedBytes }),
   });
   if (model.files.kind !== "gguf") throw new Error("a GGUF model was expected");
   const source = await blobs.open(model.files.language[0].key);
@@ -25,7 +24,7 @@ async function pull(): Promise<unknown> {
   for (let at = 0; at < source.sizeBytes; at += 2 ** 20) {
     sum.update(await source.read(at, Math.min(2 ** 20, source.sizeBytes - at)));
   }
-  return { sha256: sum.hex(), projector: model.files.projector?.path, firstBytes: firstBytes.slice(0, 3) };
+  return { sha256: sum.hex(), projector: model.files.projector?.path };
 }
 
 pull().then(
