@@ -224,8 +224,11 @@ const otherScript: Painter = (context, random, size) => {
   const family = pick(random, scriptFonts());
   const script = pick(random, family.scripts);
   const [low, high] = scriptRanges[script] ?? [0x430, 0x44f];
-  const word = (): string =>
-    Array.from({ length: integer(random, 2, 8) }, () => String.fromCodePoint(integer(random, low, high))).join("");
+  // The ranges have unassigned places, which would be drawn as empty boxes.
+  const letters = Array.from({ length: high - low + 1 }, (_, i) => String.fromCodePoint(low + i)).filter((char) =>
+    /\p{L}/u.test(char),
+  );
+  const word = (): string => Array.from({ length: integer(random, 2, 8) }, () => pick(random, letters)).join("");
   writeLines(context, random, size, scriptFace(family, script), () =>
     Array.from({ length: integer(random, 2, 5) }, word).join(" "),
   );

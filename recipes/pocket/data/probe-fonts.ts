@@ -35,6 +35,18 @@ const scriptSubsets = [
   "greek",
 ];
 
+/** Filed under handwriting but unjoined and even: declining them would contradict like faces that are to be read. */
+const upright = new Set([
+  "comic-neue",
+  "delius",
+  "itim",
+  "sriracha",
+  "short-stack",
+  "neucha",
+  "chilanka",
+  "balsamiq-sans",
+]);
+
 const context = createCanvas(64, 64).getContext("2d");
 // Two fonts with no two equal widths between them.
 const fallbacks = ["press-start-2p", "ubuntu-condensed"].map((name) => {
@@ -74,11 +86,8 @@ function probe(name: string): string | undefined {
   const lacking = [...ascii].filter((char) => isFallback(alias, char));
   if (lacking.length > 0) return `lacks ${lacking.length} ASCII: ${lacking.join("")}`;
   const missing = [...latin1].filter((char) => isFallback(alias, char)).join("");
-  const role: FontRole = isMonospaced(alias)
-    ? "mono"
-    : category === "handwriting" || name === "freehand"
-      ? "hand"
-      : "print";
+  const isWritten = (category === "handwriting" && !upright.has(name)) || name === "freehand";
+  const role: FontRole = isMonospaced(alias) ? "mono" : isWritten ? "hand" : "print";
   // Small capitals that differ too much in weight for the pixel test.
   const caps = isCapsOnly(alias) || /-sc$|-decorative$/.test(name);
   const hasExtended = files.includes(`${name}-latin-ext-400-normal.woff2`) && extendedWorks(folder, name);
