@@ -5,7 +5,7 @@ export const REFUSAL =
 /** Said when the picture has no such value. */
 export const NOT_SHOWN = "not shown";
 
-/** Ways to ask for a named value. The last fifth of each list is for evaluation of unseen phrasings: see heldOutPhrasing. */
+/** Ways to ask for a named value, by the key of the field. */
 export const fieldPhrasings: Readonly<Record<string, readonly string[]>> = {
   merchant: [
     "What is the name of the merchant?",

@@ -237,11 +237,3 @@ export const paperTexture: PixelEffect = (pixels, random, strength) => {
     return row[i] + (row[i + 1] - row[i]) * (u % 1);
   });
 };
-
-/** Low resolution: the picture was once smaller. */
-export const downscale: PixelEffect = (pixels, random, strength, fontPixels) => {
-  const factor = 1 + (Math.max(fontPixels / 12, 1) - 1) * strength * random.next();
-  if (factor < 1.15) return;
-  boxBlur(pixels, (factor - 1) / 2, true);
-  boxBlur(pixels, (factor - 1) / 2, false);
-};
