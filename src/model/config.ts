@@ -8,9 +8,23 @@ export interface VisionConfig {
   /** Side of the learned position table: 70, or 27 in V-1.0 and V-2.0. */
   readonly tableSide: number;
   readonly eps: number;
-  /** navit: 2-D buckets; strip: V-2.5's flattened strip; resized: the table resized to the grid (V-1.0, V-2.0). */
-  readonly positions: "navit" | "strip" | "resized";
+  readonly positions: VisionPositions;
+  /** GELU of the blocks: by the error function in timm's tower (V-1.0, V-2.0), tanh form since. */
+  readonly activation: "tanh" | "erf";
 }
+
+/** How patches find their rows of the position table. */
+export type VisionPositions =
+  /** 2-D buckets of rounded float32 fractions, as the remote code of V-2.6 to V-4.5 computes them. */
+  | "navit"
+  /** 2-D buckets of exact fractions (V-4.6). */
+  | "exact"
+  /** V-2.5 as released: one strip as long as the longest view of the request, its padding visible to attention. */
+  | "longestStrip"
+  /** V-2.5 view by view: a strip of the view's own patches. */
+  | "ownStrip"
+  /** The whole table resized to the grid (V-1.0, V-2.0). */
+  | "resized";
 
 /** One-layer perceiver resampler. */
 export interface ResamplerConfig {
@@ -23,6 +37,8 @@ export interface ResamplerConfig {
   readonly hasQueryPositions: boolean;
   /** fresh: integer coordinates; resized: V-1.0's stored 8×8 table resized to the grid. */
   readonly keyPositions: "fresh" | "resized";
+  /** V-4.5 adds a term for time and lets the frames of a group share their queries. */
+  readonly hasTime: boolean;
   /** How `proj` lies in the file: x @ proj (safetensors) or W·x (GGUF, transposed by its converter). */
   readonly projection: "transposed" | "plain";
 }

@@ -15,3 +15,25 @@ export function inverseFrequencies({ theta, rotatedWidth, factors }: RotarySetti
     return Math.fround(1 / Math.fround((factors?.[i] ?? 1) * power));
   });
 }
+
+/** Divisors of LongRoPE as a file gives them: one list for short contexts, one beyond `originalLength`. */
+export interface LongRopeSettings {
+  readonly short: ArrayLike<number>;
+  readonly long: ArrayLike<number>;
+  readonly originalLength: number;
+  readonly contextLength: number;
+}
+
+/**
+ * The one list of divisors that serves every position (arXiv 2402.13753). V-4.0's two lists are equal; where they
+ * differ the short one is taken and the context ends where the switch would come.
+ */
+export function longRopeFactors(settings: LongRopeSettings): {
+  readonly factors: readonly number[];
+  readonly contextLength: number;
+} {
+  const factors = Array.from(settings.short);
+  const isOneList = factors.length === settings.long.length && factors.every((f, i) => f === settings.long[i]);
+  const { contextLength, originalLength } = settings;
+  return { factors, contextLength: isOneList ? contextLength : Math.min(contextLength, originalLength) };
+}

@@ -85,7 +85,7 @@ export function decoderLayers(
     config,
     D,
     past,
-    positions: ops.input<["T"]>("positions", "i32", T),
+    positions: ops.input<["T"]>("textPositions", "i32", T),
     sequence: () => ops.input<["T"]>("sequence", "i32", T),
   };
   const branch = (y: Tensor<["T", "D"]>) => (config.residualScale === 1 ? y : ops.scale(y, config.residualScale));
@@ -100,7 +100,7 @@ export function decoderLayers(
       hybrid === undefined || (i + 1) % hybrid.fullAttentionInterval === 0
         ? attentionLayer(ops, i, normed, step)
         : deltaNetLayer(ops, i, normed, { step, hybrid, sequenceCapacity: sequences });
-    hidden = ops.add(hidden, branch(mixed));
+    hidden = ops.add(hidden, branch(ops.tap(`decoder.${i}.mixer`, mixed)));
     const mlp = {
       gate: linearWeights(ops, `${name}.mlp.gate_proj`, { into: D, out: F, hasBias: false }),
       up: linearWeights(ops, `${name}.mlp.up_proj`, { into: D, out: F, hasBias: false }),
@@ -116,7 +116,7 @@ export function decoderLayers(
 export function logits<N extends "S" | "T">(ops: Ops, config: DecoderConfig, x: Tensor<[N, "D"]>): Tensor<[N, "V"]> {
   const D = dim("D", config.width);
   const V = dim("V", config.vocabularySize);
-  const normed = ops.rmsNorm(x, ops.weight<["D"]>("llm.model.norm.weight", D), config.eps);
+  const normed = ops.tap("decoder.norm", ops.rmsNorm(x, ops.weight<["D"]>("llm.model.norm.weight", D), config.eps));
   const scaled = config.logitDivisor === 1 ? normed : ops.scale(normed, 1 / config.logitDivisor);
   const head = ops.weight<["V", "D"]>(config.isTied ? EMBEDDING : HEAD, V, D);
   return ops.linear(scaled, { weight: head });

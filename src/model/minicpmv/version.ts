@@ -1,6 +1,7 @@
 import type { DecoderConfig } from "../config.ts";
+import type { ModelNaming } from "../source/model-source.ts";
 import type { VisionEncoder } from "../vision/connector.ts";
-import type { ComputedWeights, WeightNaming } from "../weight-binding.ts";
+import type { ComputedWeights } from "../weight-binding.ts";
 
 /** Published versions; o-versions are their vision halves. */
 export type VersionId = "1.0" | "2.0" | "2.5" | "2.6" | "o-2.6" | "4.0" | "4.5" | "o-4.5" | "4.6";
@@ -20,6 +21,17 @@ export interface GenerationDefaults {
   readonly maxNewTokens: number;
 }
 
+/** What a caller may choose about a model before it is recorded. */
+export interface ModelOptions {
+  /**
+   * V-2.5's places of patches: as the configuration has it by default ("longestStrip" in the release), "ownStrip" view
+   * by view, "navit" as llama.cpp.
+   */
+  readonly positions?: "longestStrip" | "ownStrip" | "navit";
+  /** V-4.6: 16 (default) or 4 patches to a token. */
+  readonly downsample?: "16x" | "4x";
+}
+
 /** One opened model: shapes, how pictures enter, how text is laid out. Pixels and bytes come later. */
 export interface ModelDescription {
   readonly version: VersionId;
@@ -31,10 +43,10 @@ export interface ModelDescription {
   /** Prompt family: which template of the chat layer renders it. */
   readonly template: VersionId;
   readonly generation: GenerationDefaults;
-  /** Weight names of the language model's file and of the vision file; one naming where both lie in one set. */
-  readonly languageNaming: WeightNaming;
-  readonly visionNaming: WeightNaming;
+  /** Names in the language model's file and in the vision file; the same file where both lie in one set. */
+  readonly naming: ModelNaming;
   readonly computed: ComputedWeights;
-  /** Tensors that are known and left out: recomputed tables, audio parts. */
-  readonly ignored: RegExp;
 }
+
+/** 14-pixel granule and nine slices: V-2.0 to V-4.5. */
+export const NINE_SLICES: Slicing = { kind: "adaptive", granule: 14, maxSlices: 9, resolution: 448 };

@@ -1,12 +1,13 @@
-import { navitPositions, stripPositions } from "../../image/patch-positions.ts";
-import type { PatchGrid } from "../../image/patchify.ts";
+import { navitPositions } from "../../image/patch-positions.ts";
+import type { Patches, PatchGrid } from "../../image/patchify.ts";
 import { mergedGrid, windowOrder } from "../../image/window-order.ts";
-import type { InputData } from "../../tensor/backend.ts";
-import type { Extents } from "../../tensor/dim.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import { record } from "../../tensor/recorder.ts";
 import type { MergerConfig, ResamplerConfig, VisionConfig } from "../config.ts";
+import { joinInts, joinPatches, patchCount, repeatSpans, spansOf, sum } from "./packing.ts";
 import { resample } from "./resampler.ts";
+import { resamplerStep } from "./resampler-step.ts";
+import type { VisionStep, VisionStepOptions } from "./vision-step.ts";
 import { packedPatches, visionTower } from "./vision-tower.ts";
 import { mergedTower, WINDOW } from "./window-merger.ts";
 
@@ -16,29 +17,17 @@ export interface VisionCapacity {
   readonly patches: number;
 }
 
-/** Everything about one step of views except the pixels themselves. */
-export interface VisionInputs {
-  readonly extents: Extents;
-  readonly inputs: Readonly<Record<string, InputData>>;
-  /** Rows of the output `visual` that belong to each view. */
-  readonly tokenCounts: readonly number[];
-}
-
-/** Options of one encoder step. */
-export interface VisionInputOptions {
-  /** V-2.5's released batch behaviour: positions counted over the longest view, padding visible to attention. */
-  readonly stripLength?: number;
-}
-
 /** From packed views to rows for the language model: tower and connector of one version. */
 export interface VisionEncoder {
   readonly config: VisionConfig;
   /** Patches of a view must divide by this (V-4.6 merges 2×2 twice). */
   readonly patchMultiple: number;
   tokensPerView(grid: PatchGrid): number;
+  /** Rows that every view of a request is padded to; undefined where views stay as they are. */
+  paddedLength(grids: readonly PatchGrid[]): number | undefined;
   /** Records inputs → `visual` [tokens, D]. */
   graph(capacity: VisionCapacity): Graph;
-  inputs(grids: readonly PatchGrid[], options?: VisionInputOptions): VisionInputs;
+  step(views: readonly Patches[], options?: VisionStepOptions): VisionStep;
 }
 
 /** Tower and perceiver resampler (V-1.0 to V-4.5). */
@@ -47,6 +36,8 @@ export function resamplerEncoder(config: VisionConfig, resampler: ResamplerConfi
     config,
     patchMultiple: 1,
     tokensPerView: () => resampler.queryCount,
+    paddedLength: (grids) =>
+      config.positions === "longestStrip" ? Math.max(0, ...grids.map((grid) => patchCount(grid))) : undefined,
     graph: (capacity) =>
       record((ops) => {
         const step = packedPatches(ops, config, capacity.patches);
@@ -54,7 +45,7 @@ export function resamplerEncoder(config: VisionConfig, resampler: ResamplerConfi
         const view = { features, rows: step.rows, viewCapacity: capacity.views };
         ops.output("visual", resample(ops, resampler, view));
       }),
-    inputs: (grids, options) => resamplerInputs(config, resampler, { grids, options }),
+    step: (views, options = {}) => resamplerStep({ vision: config, resampler }, views, options),
   };
 }
 
@@ -65,74 +56,39 @@ export function mergerEncoder(vision: VisionConfig, merger: MergerConfig): Visio
     config: vision,
     patchMultiple: perToken,
     tokensPerView: ({ rows, columns }) => (rows * columns) / perToken,
+    paddedLength: () => undefined,
     graph: (capacity) =>
       record((ops) => {
         ops.output("visual", mergedTower(ops, { vision, merger }, packedPatches(ops, vision, capacity.patches)));
       }),
-    inputs: (grids) => mergerInputs(vision, merger, grids),
+    step: (views) => mergerStep(vision, merger, views),
   };
 }
 
-interface ResamplerRequest {
-  readonly grids: readonly PatchGrid[];
-  readonly options: VisionInputOptions | undefined;
-}
-
-function resamplerInputs(
-  config: VisionConfig,
-  resampler: ResamplerConfig,
-  { grids, options }: ResamplerRequest,
-): VisionInputs {
-  const counts = grids.map(patchCount);
-  const queries = resampler.queryCount;
-  const positions = grids.map((grid) =>
-    config.positions === "strip"
-      ? stripPositions(patchCount(grid), options?.stripLength, config.tableSide)
-      : navitPositions(grid, config.tableSide),
-  );
-  const coordinate = (pick: (index: number, columns: number) => number): Int32Array =>
-    joinInts(grids.map((grid) => Int32Array.from({ length: patchCount(grid) }, (_, i) => pick(i, grid.columns))));
-  const spans = spansOf(counts);
-  return {
-    extents: { patches: sum(counts), queries: queries * grids.length },
-    inputs: {
-      positions: joinInts(positions),
-      spans: repeatSpans(spans, counts),
-      keyRows: coordinate((i, columns) => Math.floor(i / columns)),
-      keyColumns: coordinate((i, columns) => i % columns),
-      queryIds: Int32Array.from({ length: queries * grids.length }, (_, i) => i % queries),
-      querySpans: repeatSpans(
-        spans,
-        grids.map(() => queries),
-      ),
-    },
-    tokenCounts: grids.map(() => queries),
-  };
-}
-
-function mergerInputs(vision: VisionConfig, merger: MergerConfig, grids: readonly PatchGrid[]): VisionInputs {
+function mergerStep(vision: VisionConfig, merger: MergerConfig, views: readonly Patches[]): VisionStep {
+  const grids = views.map(({ grid }) => grid);
+  const patches = joinPatches(views);
   const counts = grids.map(patchCount);
   const spans = repeatSpans(spansOf(counts), counts);
   const positions = joinInts(grids.map((grid) => navitPositions(grid, vision.tableSide)));
-  const patches = sum(counts);
+  const total = sum(counts);
   const perToken = merger.mode === "16x" ? WINDOW * WINDOW : WINDOW;
   const tokenCounts = counts.map((n) => n / perToken);
   const queries = sum(tokenCounts);
   if (merger.mode === "4x") {
-    const inputs = { positions, spans, finalOrder: packedOrder(grids, counts) };
-    return { extents: { patches, queries }, inputs, tokenCounts };
+    const inputs = { patches, positions, spans, finalOrder: packedOrder(grids, counts) };
+    return { extents: { patches: total, queries }, inputs, tokenCounts };
   }
   const merged = counts.map((n) => n / WINDOW);
+  const windows = Array.from({ length: total / WINDOW }, () => WINDOW);
   return {
-    extents: { patches, windows: sum(merged), queries },
+    extents: { patches: total, windows: sum(merged), queries },
     inputs: {
+      patches,
       positions,
       spans,
       windowOrder: packedOrder(grids, counts),
-      windowSpans: repeatSpans(
-        spansOf(Array.from({ length: patches / WINDOW }, () => WINDOW)),
-        Array.from({ length: patches / WINDOW }, () => WINDOW),
-      ),
+      windowSpans: repeatSpans(spansOf(windows), windows),
       mergedSpans: repeatSpans(spansOf(merged), merged),
       finalOrder: packedOrder(grids.map(mergedGrid), merged),
     },
@@ -151,39 +107,3 @@ function packedOrder(grids: readonly PatchGrid[], counts: readonly number[]): In
     }),
   );
 }
-
-/** (begin, end) of runs laid one after another. */
-function spansOf(counts: readonly number[]): readonly (readonly [number, number])[] {
-  let begin = 0;
-  return counts.map((count) => {
-    const span = [begin, begin + count] as const;
-    begin += count;
-    return span;
-  });
-}
-
-/** Each span once for every row of its run. */
-function repeatSpans(spans: readonly (readonly [number, number])[], counts: readonly number[]): Int32Array {
-  const rows = new Int32Array(2 * sum(counts));
-  let at = 0;
-  for (const [i, [begin, end]] of spans.entries()) {
-    for (let n = 0; n < counts[i]; n++) {
-      rows[at++] = begin;
-      rows[at++] = end;
-    }
-  }
-  return rows;
-}
-
-function joinInts(parts: readonly Int32Array[]): Int32Array {
-  const joined = new Int32Array(sum(parts.map((part) => part.length)));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
-}
-
-const patchCount = ({ rows, columns }: PatchGrid): number => rows * columns;
-const sum = (counts: readonly number[]): number => counts.reduce((total, n) => total + n, 0);

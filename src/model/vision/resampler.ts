@@ -3,6 +3,7 @@ import { type DimOf, dim } from "../../tensor/dim.ts";
 import type { Ops } from "../../tensor/ops.ts";
 import type { Linear, Norm, Tensor } from "../../tensor/tensor.ts";
 import type { ResamplerConfig } from "../config.ts";
+import type { ComputedWeights } from "../weight-binding.ts";
 
 const EPS = 1e-6; // resampler.py of every release
 /** Largest grid side that keys can have; views of extreme shape reach 1,124 patches. */
@@ -61,7 +62,8 @@ export function resample(ops: Ops, config: ResamplerConfig, step: ResamplerStep)
   const width = dim("C", config.width / config.headCount);
 
   const kv = ops.layerNorm(ops.linear(step.features, w.keyValue), w.normKeyValue, EPS);
-  const keyInput = ops.add(kv, keyPositions(ops, config, { rows: step.rows, D }));
+  const placed = ops.add(kv, keyPositions(ops, config, { rows: step.rows, D }));
+  const keyInput = config.hasTime ? ops.add(placed, timeRows(ops, step, D)) : placed;
   const k = ops.splitHeads(ops.linear(keyInput, w.key), heads, width);
   const v = ops.splitHeads(ops.linear(kv, w.value), heads, width);
   const shared = ops.linear(queryInput(ops, config, w), w.query);
@@ -77,7 +79,7 @@ function queryInput(ops: Ops, config: ResamplerConfig, w: Resampler): Tensor<["Q
   const normed = ops.layerNorm(w.queries, w.normQueries, EPS);
   if (!config.hasQueryPositions) return normed;
   const [Q, D] = w.queries.dims as readonly [DimOf<"Q">, DimOf<"D">];
-  return ops.add(normed, ops.weight<["Q", "D"]>("resampler.pos_embed", Q, D));
+  return ops.add(normed, ops.weight<["Q", "D"]>(QUERY_POSITIONS, Q, D));
 }
 
 /** Half the width says the column, half the row; both come from one 1-D sine-cosine table, gathered per patch. */
@@ -86,11 +88,21 @@ function keyPositions(
   config: ResamplerConfig,
   { rows, D }: { readonly rows: DimOf<"P">; readonly D: DimOf<"D"> },
 ): Tensor<["P", "D"]> {
-  if (config.keyPositions === "resized") return ops.input<["P", "D"]>("keyPositions", "f32", rows, D);
+  if (config.keyPositions === "resized") {
+    const Q = dim("Q", config.queryCount);
+    const shares = ops.input<["P", "Q"]>("keyShares", "f32", rows, Q);
+    return ops.transposedLinear(shares, { transposedWeight: ops.weight<["Q", "D"]>(QUERY_POSITIONS, Q, D) });
+  }
   const table = ops.weight<["V", "K"]>(SINE_TABLE, dim("V", KEY_TABLE_SIDE), dim("K", config.width / 2));
   const column = ops.gatherRows(table, ops.input<["P"]>("keyColumns", "i32", rows));
   const row = ops.gatherRows(table, ops.input<["P"]>("keyRows", "i32", rows));
   return ops.joinColumns(column, row, D);
+}
+
+/** The frame's time, the same for all its patches; zero for a picture. Inputs `times` [views, D] and `viewOf` [P]. */
+function timeRows(ops: Ops, { rows, viewCapacity }: ResamplerStep, D: DimOf<"D">): Tensor<["P", "D"]> {
+  const times = ops.input<["S", "D"]>("times", "f32", dim("S", viewCapacity, "views"), D);
+  return ops.gatherRows(times, ops.input<["P"]>("viewOf", "i32", rows));
 }
 
 function project(
@@ -104,20 +116,32 @@ function project(
   return ops.transposedLinear(normed, { transposedWeight: ops.weight<["D", "D"]>("resampler.proj", D, D) });
 }
 
-/** Name of the computed weight that holds the sine-cosine table. */
-export const SINE_TABLE = "computed.resampler.sine_table";
+/** The stored 8×8 table of V-1.0 and V-2.0. */
+const QUERY_POSITIONS = "resampler.pos_embed";
 
-/** A(t) = [sin(t·ω₀) … | cos(t·ω₀) …], ω_i = 10000^(−i/n), n = halfWidth/2, for t = 0 … side − 1; float32 as released. */
-export function sineTable(side: number, halfWidth: number): Float32Array<ArrayBuffer> {
-  const n = halfWidth / 2;
+/** Name of the computed weight that holds the sine-cosine table. */
+const SINE_TABLE = "computed.resampler.sine_table";
+
+/** The table that every resampler with fresh key positions computes instead of reading it. */
+export const computedSineTable: ComputedWeights = (name, [side, width]) =>
+  name === SINE_TABLE ? sineTable(side, width) : undefined;
+
+/** Rows A(0) … A(side − 1) of the 1-D table, each `halfWidth` long. */
+function sineTable(side: number, halfWidth: number): Float32Array<ArrayBuffer> {
   const table = new Float32Array(side * halfWidth);
+  for (let t = 0; t < side; t++) table.set(sineRow(t, halfWidth), t * halfWidth);
+  return table;
+}
+
+/** A(t) = [sin(t·ω₀) … | cos(t·ω₀) …], ω_i = 10000^(−i/n), n = width/2; in float32 steps as released. */
+export function sineRow(t: number, width: number): Float32Array<ArrayBuffer> {
+  const n = width / 2;
+  const row = new Float32Array(width);
   for (let i = 0; i < n; i++) {
     const omega = Math.fround(1 / Math.fround(10000 ** Math.fround(i / n)));
-    for (let t = 0; t < side; t++) {
-      const angle = Math.fround(t * omega);
-      table[t * halfWidth + i] = Math.sin(angle);
-      table[t * halfWidth + n + i] = Math.cos(angle);
-    }
+    const angle = Math.fround(t * omega);
+    row[i] = Math.sin(angle);
+    row[n + i] = Math.cos(angle);
   }
-  return table;
+  return row;
 }

@@ -29,8 +29,10 @@ export interface VisionDims {
   readonly H: DimOf<"H">;
   readonly C: DimOf<"C">;
   readonly eps: number;
+  readonly activation: VisionConfig["activation"];
 }
 
+/** Dims and constants of a tower. */
 export function visionDims(config: VisionConfig): VisionDims {
   return {
     E: dim("E", config.width),
@@ -38,6 +40,7 @@ export function visionDims(config: VisionConfig): VisionDims {
     H: dim("H", config.headCount),
     C: dim("C", config.width / config.headCount),
     eps: config.eps,
+    activation: config.activation,
   };
 }
 
@@ -78,6 +81,7 @@ export function visionBlock<N extends Axis>(
   { spans, dims }: { readonly spans: Tensor<[NoInfer<N>, "Y"]>; readonly dims: VisionDims },
 ): Tensor<[N, "E"]> {
   const mixed = ops.add(x, visionAttention(ops, w.attention, ops.layerNorm(x, w.norm1, dims.eps), { spans, dims }));
-  const hidden = ops.gelu(ops.linear(ops.layerNorm(mixed, w.norm2, dims.eps), w.up));
+  const up = ops.linear(ops.layerNorm(mixed, w.norm2, dims.eps), w.up);
+  const hidden = dims.activation === "erf" ? ops.geluErf(up) : ops.gelu(up);
   return ops.add(mixed, ops.linear(hidden, w.down));
 }

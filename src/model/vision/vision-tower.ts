@@ -32,14 +32,16 @@ export function embedPatches(ops: Ops, config: VisionConfig, step: PackedPatches
   const { rows, dims, patches } = step;
   const into = patches.dims[1] as DimOf<"I">;
   const embedded = ops.linear(patches, linearWeights(ops, "vpm.embeddings.patch_embedding", { into, out: dims.E }));
-  return ops.add(embedded, positionRows(ops, config, { rows, dims }));
+  return ops.add(ops.tap("vision.patches", embedded), positionRows(ops, config, { rows, dims }));
 }
 
 function positionRows(ops: Ops, config: VisionConfig, { rows, dims }: Pick<PackedPatches, "rows" | "dims">) {
-  if (config.positions === "resized") return ops.input<["P", "E"]>("positionRows", "f32", rows, dims.E);
   const side = dim("V", config.tableSide ** 2);
   const table = ops.weight<["V", "E"]>("vpm.embeddings.position_embedding.weight", side, dims.E);
-  return ops.gatherRows(table, ops.input<["P"]>("positions", "i32", rows));
+  if (config.positions !== "resized") return ops.gatherRows(table, ops.input<["P"]>("positions", "i32", rows));
+  // resizing is linear: each patch says how much of every table row it takes
+  const shares = ops.input<["P", "V"]>("positionShares", "f32", rows, side);
+  return ops.transposedLinear(shares, { transposedWeight: table });
 }
 
 /** Runs blocks [begin, end) of the tower. */

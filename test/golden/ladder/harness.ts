@@ -6,54 +6,74 @@ import { openFileSource } from "../../../src/io/node/file-source.ts";
 import type { Checkpoint } from "../../../src/weights/checkpoint.ts";
 import { openCheckpoint } from "../../../src/weights/open-checkpoint.ts";
 
+interface GoldenView {
+  readonly width: number;
+  readonly height: number;
+  readonly sha256: string;
+}
+
 /** What the official implementation did with one prompt. */
 export interface GoldenCase {
   readonly files: readonly string[];
-  readonly expandedPrompt: string;
   readonly promptTokens: number;
   readonly patchGrids: readonly (readonly [number, number])[];
-  readonly imageBounds: readonly (readonly [number, number])[];
-  readonly images: readonly {
-    readonly views: readonly { readonly width: number; readonly height: number; readonly sha256: string }[];
-  }[];
+  readonly images: readonly { readonly views?: readonly GoldenView[] }[];
+  /** Where the views of all pictures are listed together (4.6). */
+  readonly views?: readonly GoldenView[];
+  /** Entries of config.json that differ in this case. */
+  readonly configChange?: Readonly<Record<string, unknown>>;
+  readonly downsampleMode?: "16x" | "4x";
+  readonly call?: { readonly temporal_ids?: readonly (readonly number[])[]; readonly max_slice_nums?: number };
   readonly greedyTokens: readonly number[];
+  readonly smallestMargin: number;
 }
 
 /** Which rows of a stage were kept. */
 export interface GoldenStage {
   readonly shape: readonly number[];
   readonly rows: "all" | readonly number[];
-  readonly sumSquares?: number;
 }
 
-export interface Golden {
+/** One version's recordings and its tiny checkpoint; `close` gives the file back. */
+export interface Golden extends AsyncDisposable {
+  readonly folder: string;
   readonly cases: Readonly<Record<string, GoldenCase>>;
   readonly stages: Readonly<Record<string, GoldenStage>>;
   readonly taps: Checkpoint;
   readonly checkpoint: Checkpoint;
-  readonly config: unknown;
+  readonly config: Readonly<Record<string, unknown>>;
 }
 
-/** Folder of one version's golden files. */
-export function goldenFile(version: string, file: string): string {
-  return fileURLToPath(new URL(`./${version}/${file}`, import.meta.url));
+type Manifest = Pick<Golden, "cases" | "stages"> & { readonly weightsFile?: string };
+
+/** A file of one version's golden folder. */
+export function goldenFile(folder: string, file: string): string {
+  return fileURLToPath(new URL(`./${folder}/${file}`, import.meta.url));
 }
 
-export async function readGolden(version: string): Promise<Golden> {
-  const json = async (file: string): Promise<unknown> => JSON.parse(await readFile(goldenFile(version, file), "utf8"));
-  const manifest = (await json("manifest.json")) as Pick<Golden, "cases" | "stages">;
+export async function readJson<T>(folder: string, file: string): Promise<T> {
+  return JSON.parse(await readFile(goldenFile(folder, file), "utf8")) as T;
+}
+
+export async function readGolden(folder: string): Promise<Golden> {
+  const manifest = await readJson<Manifest>(folder, "manifest.json");
+  const config = await readJson<Golden["config"]>(folder, "config.json");
+  const checkpoint = await openGoldenFile(folder, manifest.weightsFile ?? "model.safetensors");
+  const taps = await openCheckpoint(memorySource(await readFile(goldenFile(folder, "taps.safetensors")), "taps"));
   return {
+    folder,
     cases: manifest.cases,
     stages: manifest.stages,
-    config: await json("config.json"),
-    taps: await openTaps(version),
-    checkpoint: await openCheckpoint(await openFileSource(goldenFile(version, "model.safetensors"))),
+    config,
+    taps,
+    checkpoint,
+    [Symbol.asyncDispose]: () => checkpoint.close(),
   };
 }
 
-async function openTaps(version: string): Promise<Checkpoint> {
-  const bytes = await readFile(goldenFile(version, "taps.safetensors"));
-  return openCheckpoint(memorySource(bytes, "taps"));
+/** A weight file of a golden folder; the caller closes it. */
+export async function openGoldenFile(folder: string, file: string): Promise<Checkpoint> {
+  return openCheckpoint(await openFileSource(goldenFile(folder, file)));
 }
 
 /** Values of one golden tensor as doubles. */
@@ -81,14 +101,16 @@ export function nmse(actual: ArrayLike<number>, expected: ArrayLike<number>): nu
   return actual.length === expected.length ? error / power : Number.POSITIVE_INFINITY;
 }
 
-/** The kept rows of a stage out of the whole of it. */
-export function pickRows(all: ArrayLike<number>, stage: GoldenStage): Float64Array {
-  if (stage.rows === "all") return Float64Array.from(all);
+/** The kept rows of a stage out of the whole of it, which starts at row `firstRow`. */
+export function pickRows(all: ArrayLike<number>, stage: GoldenStage, firstRow = 0): Float64Array {
   const width = stage.shape[stage.shape.length - 1] ?? 1;
-  return Float64Array.from({ length: stage.rows.length * width }, (_, i) => {
-    const row = stage.rows === "all" ? 0 : stage.rows[Math.floor(i / width)];
-    return all[row * width + (i % width)];
-  });
+  const rowCount = stage.shape.slice(0, -1).reduce((product, n) => product * n, 1);
+  const rows = stage.rows === "all" ? Array.from({ length: rowCount }, (_, i) => i) : stage.rows;
+  const picked = new Float64Array(rows.length * width);
+  for (const [i, row] of rows.entries()) {
+    for (let x = 0; x < width; x++) picked[i * width + x] = all[(firstRow + row) * width + x];
+  }
+  return picked;
 }
 
 export function sha256(bytes: Uint8Array): string {
