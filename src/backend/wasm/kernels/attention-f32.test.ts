@@ -1,58 +1,34 @@
 import { describe, expect, test } from "vitest";
 import { numberToFloat16 } from "../../../base/float16.ts";
 import { attentionScratchBytes } from "./attention-f32.ts";
+import { ATTENTION_CASES, all, operands, referenceAttention } from "./test-attention.ts";
 import { bits, kernelBench, nmse, randomFloats, VARIANTS } from "./test-harness.ts";
-
-interface AttentionCase {
-  readonly rows: number;
-  readonly keys: number;
-  readonly heads: number;
-  readonly groups: number;
-  readonly width: number;
-  /** Row to (begin, end). */
-  readonly span: (row: number) => readonly [number, number];
-}
-
-const all = (keys: number) => (): readonly [number, number] => [0, keys];
-const CASES: Readonly<Record<string, AttentionCase>> = {
-  "one view": { rows: 130, keys: 130, heads: 2, groups: 2, width: 72, span: all(130) },
-  "cross attention": { rows: 65, keys: 200, heads: 1, groups: 1, width: 128, span: all(200) },
-  "2×2 windows": { rows: 64, keys: 64, heads: 2, groups: 2, width: 72, span: (n) => [n & -4, (n & -4) + 4] },
-  "causal in packed samples": {
-    rows: 101,
-    keys: 101,
-    heads: 4,
-    groups: 2,
-    width: 64,
-    span: (n) => [n < 70 ? 0 : 70, n + 1],
-  },
-  "one decoded token": { rows: 1, keys: 333, heads: 7, groups: 1, width: 128, span: all(333) },
-  "a chunk after a prefix": { rows: 5, keys: 200, heads: 8, groups: 2, width: 256, span: (n) => [0, 196 + n] },
-  "rows that see nothing": { rows: 7, keys: 65, heads: 1, groups: 1, width: 64, span: (n) => [n, n === 3 ? n : 65] },
-};
 
 describe.each(VARIANTS)("attention, relaxed $relaxed, threads $threads", (variant) => {
   // bugs: masks or the running maximum wrong at block edges, heads of a group mixed, a range cut that changes bits
-  test.each(Object.entries(CASES))("%s equals float64 loops and does not depend on how rows are cut", (_, c) => {
-    const bench = kernelBench(variant);
-    const { q, k, v, scale } = operands(c);
-    const run = (cuts: readonly number[]): Float32Array => {
-      const y = bench.reserve(q.byteLength);
-      const spans = bench.place(Int32Array.from({ length: c.rows * 2 }, (__, i) => c.span(i >> 1)[i & 1]));
-      const rowBytes = c.width * 4;
-      // q and y head-major [H, N, C], k and v token-major [M, G, C]
-      const query = [bench.place(q), c.rows * rowBytes, rowBytes, y, c.rows * rowBytes, rowBytes];
-      const keyValue = [k, v].flatMap((x) => [bench.place(x), rowBytes, c.groups * rowBytes]);
-      for (const [index, begin] of cuts.slice(0, -1).entries()) {
-        const range = [begin, cuts[index + 1], 0, c.groups, c.heads / c.groups, c.width, spans, bits(scale)];
-        bench.run("attentionF32", ...query, ...keyValue, ...range, bench.reserve(attentionScratchBytes(c.width)));
-      }
-      return bench.floats(y, q.length);
-    };
-    const whole = run([0, c.rows]);
-    expect(nmse(whole, reference(c, q, k, v, scale))).toBeLessThan(1e-7);
-    expect(run([0, Math.floor(c.rows / 3), c.rows])).toEqual(whole);
-  });
+  test.each(Object.entries(ATTENTION_CASES))(
+    "%s equals float64 loops and does not depend on how rows are cut",
+    (_, c) => {
+      const bench = kernelBench(variant);
+      const { q, k, v, scale } = operands(c);
+      const run = (cuts: readonly number[]): Float32Array => {
+        const y = bench.reserve(q.byteLength);
+        const spans = bench.place(Int32Array.from({ length: c.rows * 2 }, (__, i) => c.span(i >> 1)[i & 1]));
+        const rowBytes = c.width * 4;
+        // q and y head-major [H, N, C], k and v token-major [M, G, C]
+        const query = [bench.place(q), c.rows * rowBytes, rowBytes, y, c.rows * rowBytes, rowBytes];
+        const keyValue = [k, v].flatMap((x) => [bench.place(x), rowBytes, c.groups * rowBytes]);
+        for (const [index, begin] of cuts.slice(0, -1).entries()) {
+          const range = [begin, cuts[index + 1], 0, c.groups, c.heads / c.groups, c.width, spans, bits(scale)];
+          bench.run("attentionF32", ...query, ...keyValue, ...range, bench.reserve(attentionScratchBytes(c.width)));
+        }
+        return bench.floats(y, q.length);
+      };
+      const whole = run([0, c.rows]);
+      expect(nmse(whole, referenceAttention(c, q, k, v, scale))).toBeLessThan(1e-7);
+      expect(run([0, Math.floor(c.rows / 3), c.rows])).toEqual(whole);
+    },
+  );
 
   // bugs: page arithmetic, sequences mixed within a block, f16 subnormals
   test.each([
@@ -94,41 +70,9 @@ describe.each(VARIANTS)("attention, relaxed $relaxed, threads $threads", (varian
           });
         const one = { rows: 1, keys: length, heads: 1, groups: 1, width, span: all(length) };
         const row = q.subarray((h * rows + t) * width, (h * rows + t + 1) * width);
-        expected.push(...reference(one, row, gathered(k), gathered(v), 0.125));
+        expected.push(...referenceAttention(one, row, gathered(k), gathered(v), 0.125));
       }
     }
     expect(nmse(bench.floats(y, q.length), expected)).toBeLessThan(bound);
   });
 });
-
-function operands(c: AttentionCase) {
-  return {
-    q: randomFloats(c.rows * c.heads * c.width, 5, 5),
-    k: randomFloats(c.keys * c.groups * c.width, 6),
-    v: randomFloats(c.keys * c.groups * c.width, 7),
-    scale: c.width ** -0.5,
-  };
-}
-
-function reference(c: AttentionCase, q: Float32Array, k: Float32Array, v: Float32Array, scale: number): Float64Array {
-  const y = new Float64Array(q.length);
-  for (let row = 0; row < c.rows * c.heads; row++) {
-    const [head, token] = [Math.floor(row / c.rows), row % c.rows];
-    const group = Math.floor((head * c.groups) / c.heads);
-    const [begin, end] = c.span(token);
-    const weights: number[] = [];
-    for (let key = begin; key < end; key++) {
-      let dot = 0;
-      for (let i = 0; i < c.width; i++) dot += q[row * c.width + i] * k[(key * c.groups + group) * c.width + i];
-      weights.push(dot * scale);
-    }
-    const maximum = Math.max(...weights);
-    const exponentials = weights.map((weight) => Math.exp(weight - maximum));
-    const total = exponentials.reduce((sum, weight) => sum + weight, 0);
-    for (const [index, weight] of exponentials.entries()) {
-      const at = ((begin + index) * c.groups + group) * c.width;
-      for (let i = 0; i < c.width; i++) y[row * c.width + i] += (weight / total) * v[at + i];
-    }
-  }
-  return y;
-}

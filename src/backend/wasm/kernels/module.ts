@@ -1,5 +1,6 @@
 import { ModuleBuilder } from "../emit/module-builder.ts";
 import { attentionFamily } from "./attention-f32.ts";
+import { attentionInt8Family } from "./attention-int8.ts";
 import { elementwiseFamily } from "./elementwise.ts";
 import { emitGemmF32, gemmF32 } from "./gemm-f32.ts";
 import { floatGemmFamily } from "./gemm-float.ts";
@@ -36,6 +37,7 @@ const FAMILIES: readonly KernelFamily[] = [
   quantiseFamily,
   quantisedGemmFamily,
   towerFamily,
+  attentionInt8Family,
 ];
 
 /** Every exported kernel with its arguments, in the order of the module. */

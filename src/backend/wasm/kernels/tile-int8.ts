@@ -23,15 +23,23 @@ const TILE_BYTES = INT8_ROWS * INT8_COLUMNS * 4;
 /** Which side of the dot product holds 0…127. */
 export type SevenBitSide = "weights" | "activations";
 
-/** Zeroes the tile's sums and runs `steps` k-steps of four. `x` and `w` are left at the end. */
-function emitSteps(
+/** Operands of the inner loop; `x` and `w` are left at the end. */
+export interface StepOperands {
+  readonly x: Local<"i32">;
+  readonly w: Local<"i32">;
+  readonly steps: number | I32;
+  readonly sums: readonly Local<"v128">[];
+}
+
+/** Adds `steps` (at least one) k-steps of four to the eight sums. */
+export function emitSteps(
   f: FunctionBuilder,
   dot: DotAdd,
   side: SevenBitSide,
-  { x, w, steps, sums }: { x: Local<"i32">; w: Local<"i32">; steps: number; sums: readonly Local<"v128">[] },
+  { x, w, steps, sums }: StepOperands,
 ): void {
   const [low, high, value] = [f.v128(), f.v128(), f.v128()];
-  const end = f.i32(i32.add(w, steps * WEIGHT_STEP));
+  const end = f.i32(i32.add(w, i32.mul(steps, WEIGHT_STEP)));
   f.doWhile(
     () => {
       f.set(low, v128.load(w));
