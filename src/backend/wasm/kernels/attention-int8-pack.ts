@@ -4,7 +4,7 @@ import type { FunctionBuilder } from "../emit/function-builder.ts";
 import { i32 } from "../emit/scalar.ts";
 import { f32x4, i8x16, i16x8, i32x4, v128 } from "../emit/simd.ts";
 import { KEY_BLOCK } from "./attention-keys.ts";
-import { reduceLanes } from "./math.ts";
+import { reduceLanes, roundToInteger } from "./math.ts";
 
 const FLUSH_BELOW = 1e-20;
 const V_STEPS = KEY_BLOCK / 4;
@@ -15,8 +15,8 @@ function unlessTiny(magnitude: Local<"v128">, value: V128): V128 {
   return v128.and(value, f32x4.ge(magnitude, f32x4.all(FLUSH_BELOW)));
 }
 
-function rounded(value: V128, factor: V128): V128 {
-  return i32x4.truncSatF32x4S(f32x4.nearest(f32x4.mul(value, factor)));
+function rounded(f: FunctionBuilder, value: V128, factor: V128): V128 {
+  return roundToInteger(f, f32x4.mul(value, factor));
 }
 
 function forVectors(f: FunctionBuilder, headWidth: I32, body: (byteOffset: Local<"i32">) => void): void {
@@ -48,7 +48,7 @@ export function packKey(f: FunctionBuilder, from: I32, mean: I32, headWidth: I32
   reduceLanes(f, high, f32x4.max);
   const range = f.v128(f32x4.sub(high, low));
   const inverse = f.v128(unlessTiny(range, f32x4.div(f32x4.all(127), range)));
-  const zero = f.v128(rounded(f32x4.neg(low), inverse));
+  const zero = f.v128(rounded(f, f32x4.neg(low), inverse));
   f.emit(
     v128.store32Lane(target.scale, unlessTiny(range, f32x4.mul(range, f32x4.all(1 / 127))), 0),
     v128.store32Lane(target.integer, zero, 0),
@@ -56,7 +56,7 @@ export function packKey(f: FunctionBuilder, from: I32, mean: I32, headWidth: I32
   const to = f.i32(target.bytes);
   forVectors(f, headWidth, (at) => {
     load(at);
-    const shifted = i32x4.add(rounded(value, inverse), zero);
+    const shifted = i32x4.add(rounded(f, value, inverse), zero);
     f.set(
       value,
       i32x4.minS(i32x4.maxS(shifted, f.hoist(i32x4.const([0, 0, 0, 0]))), f.hoist(i32x4.const([127, 127, 127, 127]))),
@@ -77,7 +77,7 @@ export function packQuery(f: FunctionBuilder, from: I32, factor: V128, headWidth
   const [sum, q] = [f.v128(i32x4.splat(0)), f.v128()];
   const to = f.i32(target.bytes);
   forVectors(f, headWidth, (at) => {
-    f.set(q, rounded(v128.load(i32.add(from, at)), inverse));
+    f.set(q, rounded(f, v128.load(i32.add(from, at)), inverse));
     f.set(sum, i32x4.add(sum, q));
     f.emit(v128.store32Lane(to, i8x16.shuffle(q, q, LOW_BYTES), 0));
     f.advance(to, target.step);
@@ -111,7 +111,7 @@ export function packValues(
     f.for(key, { from: 0, below: p.count, step: 4 }, () => {
       const four = f.vectors(4);
       for (const [i, vector] of four.entries()) {
-        f.set(vector, rounded(v128.load(at), inverse));
+        f.set(vector, rounded(f, v128.load(at), inverse));
         f.if(i32.ltS(i32.add(key, i + 1), p.count), () => f.advance(at, p.stride));
       }
       const [a, b, c, d] = four;

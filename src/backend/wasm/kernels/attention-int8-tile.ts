@@ -7,7 +7,7 @@ import { f32x4, i8x16, i16x8, i32x4, v128 } from "../emit/simd.ts";
 import { KEY_BLOCK } from "./attention-keys.ts";
 import { dotAdd } from "./int8-dot.ts";
 import type { KernelVariant } from "./kernel.ts";
-import { reduceLanes, vectorMath } from "./math.ts";
+import { reduceLanes, roundToInteger, vectorMath } from "./math.ts";
 import { emitSteps, INT8_ROWS } from "./tile-int8.ts";
 
 /** State of a row: running maximum, running sum, factor of the old output, factor of the new products. */
@@ -91,7 +91,7 @@ function emitSoftmax(module: ModuleBuilder): FunctionHandle {
       () => {
         const four = [0, 16, 32, 48].map((offset) => {
           const weight = math.exp(f, f32x4.sub(v128.load(at, offset), top));
-          return f.v128(i32x4.truncSatF32x4S(f32x4.nearest(f32x4.mul(weight, levels))));
+          return f.v128(roundToInteger(f, f32x4.mul(weight, levels)));
         });
         for (const q of four) f.set(sum, i32x4.add(sum, q));
         const [a, b, c, d] = four;

@@ -22,6 +22,7 @@ export interface VectorMath {
 
 const LN2_HIGH = 0.693359375; // 9 bits: n · LN2_HIGH is exact for |n| < 2^15
 const LN2_LOW = Math.LN2 - LN2_HIGH;
+const ROUNDING = 12582912; // 1.5 · 2^23
 const EXP_MINIMUM = -87.3;
 const EXP_MAXIMUM = 88.37;
 const TAYLOR_EXP = [1, 1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720]; // |r| ≤ ln2/2: the tail is below 1.3e-7
@@ -80,13 +81,20 @@ function polynomial(f: FunctionBuilder, madd: Madd, coefficients: readonly numbe
 function emitExp(f: FunctionBuilder, madd: Madd, x: V128): Local<"v128"> {
   const input = f.v128(x);
   const clamped = f.v128(f32x4.pmin(all(f, EXP_MAXIMUM), f32x4.pmax(all(f, EXP_MINIMUM), input)));
-  const n = f.v128(f32x4.nearest(f32x4.mul(clamped, all(f, Math.LOG2E))));
+  // adding 1.5·2^23 rounds to an integer and leaves it in the low bits: no rounding or conversion instruction
+  const shifted = f.v128(madd(clamped, all(f, Math.LOG2E), all(f, ROUNDING)));
+  const n = f.v128(f32x4.sub(shifted, all(f, ROUNDING)));
   const r = f.v128(madd(n, all(f, -LN2_HIGH), clamped));
   f.set(r, madd(n, all(f, -LN2_LOW), r));
   const sum = polynomial(f, madd, TAYLOR_EXP, r);
-  const power = i32x4.shl(i32x4.add(i32x4.truncSatF32x4S(n), f.hoist(i32x4.const([127, 127, 127, 127]))), 23);
-  f.set(sum, v128.and(f32x4.mul(sum, power), f32x4.ge(input, all(f, EXP_MINIMUM))));
+  // times 2^n: n is added to the exponent bits, the rest of ROUNDING is shifted out
+  f.set(sum, v128.and(i32x4.add(sum, i32x4.shl(shifted, 23)), f32x4.ge(input, all(f, EXP_MINIMUM))));
   return sum;
+}
+
+/** Nearest integer, ties to even, of values below 2^22 in magnitude; others give some integer. */
+export function roundToInteger(f: FunctionBuilder, value: V128): V128 {
+  return i32x4.sub(f32x4.add(value, all(f, ROUNDING)), f.hoist(f32x4.all(ROUNDING)));
 }
 
 function emitTanh(f: FunctionBuilder, madd: Madd, x: V128): Local<"v128"> {

@@ -13,7 +13,7 @@ import { i32 } from "../emit/scalar.ts";
 import { f32x4, i8x16, i16x8, i32x4, v128 } from "../emit/simd.ts";
 import type { KernelFamily } from "./kernel.ts";
 import { defineKernel, kernelSignature } from "./kernel.ts";
-import { reduceLanes } from "./math.ts";
+import { reduceLanes, roundToInteger } from "./math.ts";
 
 /** How activations are quantised: value kind and block length along K. */
 export type ActivationKind = "i8x256" | "i8x32" | "u7x32" | "u7x128";
@@ -129,7 +129,7 @@ function roundToBytes(
   zero: Local<"v128"> | undefined,
 ): Local<"v128"> {
   const rounded = values.map((value) => {
-    const q = i32x4.truncSatF32x4S(f32x4.nearest(f32x4.mul(value, factor)));
+    const q = roundToInteger(f, f32x4.mul(value, factor));
     return f.v128(zero === undefined ? q : i32x4.add(q, zero));
   });
   const [a, b, c, d] = rounded;
@@ -197,7 +197,7 @@ function quantiseUnsigned(f: FunctionBuilder, { load, to, shape }: Block): void 
   reduceLanes(f, high, f32x4.max);
   const range = f.v128(f32x4.sub(high, low));
   const inverse = f.v128(unlessTiny(range, f32x4.div(f32x4.all(127), range)));
-  const zero = f.v128(i32x4.truncSatF32x4S(f32x4.nearest(f32x4.neg(f32x4.mul(low, inverse)))));
+  const zero = f.v128(roundToInteger(f, f32x4.neg(f32x4.mul(low, inverse))));
   f.emit(
     v128.store32Lane(to, unlessTiny(range, f32x4.mul(range, f32x4.all(1 / 127))), 0, shape.scales),
     v128.store32Lane(to, zero, 0, shape.scales + QUAD_BYTES),
