@@ -61,13 +61,9 @@ export interface PackOptions {
 export function packInputs(pack: Pack, { shape, parts, textScale, denseScale }: PackOptions): PackInputs {
   const views = pack.samples.flatMap((sample) => sample.views);
   const encoder = resamplerEncoder(POCKET.vision, POCKET.resampler);
-  const { inputs } = encoder.inputs(views.map(({ grid }) => grid));
+  const { inputs } = encoder.step(views);
   const patches = new Float32Array(shape.patches * PATCH_VALUES);
-  let at = 0;
-  for (const { values } of views) {
-    patches.set(values, at);
-    at += values.length;
-  }
+  patches.set(inputs.patches);
   const common = {
     patches,
     positions: padInts(inputs.positions, shape.patches, () => 0),

@@ -71,7 +71,8 @@ function conversation(sample: Sample, picture: string, tokenizer: Tokenizer) {
   };
   for (const [i, { question, answer }] of sample.turns.entries()) {
     add(i === 0 ? `<|im_start|>user\n${picture}\n` : "\n<|im_start|>user\n", { isSpecial: true, isSaid: false });
-    add(question, { isSpecial: false, isSaid: false });
+    // a question may name a place: <box> is a token there too
+    add(question, { isSpecial: true, isSaid: false });
     add("<|im_end|>\n<|im_start|>assistant\n", { isSpecial: true, isSaid: false });
     add(`${answer}<|im_end|>`, { isSpecial: true, isSaid: true });
   }
