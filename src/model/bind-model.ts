@@ -34,7 +34,7 @@ export function bindModel(
     decoder: bindWeights(graphs.decoder, { reader: language, naming: naming.language, computed }),
   };
   const readers = [...new Set([language, vision])];
-  for (const reader of readers) reader.ignore(naming.ignored);
+  for (const reader of readers) for (const pattern of naming.ignored) reader.ignore(pattern);
   finishTogether(readers);
   return weights;
 }

@@ -2,11 +2,15 @@ import type { ModelSource } from "../source/model-source.ts";
 import { mergerEncoder } from "../vision/connector.ts";
 import type { ModelDescription, ModelOptions } from "./version.ts";
 
+/** Weights that 4x mode does without. */
+const EARLY_MERGER = /vit_merger\./;
+
 /**
  * MiniCPM-V 4.6: SigLIP2 that merges 2×2 windows early (16x mode), a final 2×2 merger instead of a resampler, Qwen3.5
  * with three gated delta nets to each full attention. In 4x mode the early merger is skipped.
  */
 export function describeV46(source: ModelSource, options: ModelOptions): ModelDescription {
+  const naming = source.naming("merger");
   const mode = options.downsample ?? "16x";
   const vision = { ...source.vision, positions: "exact", activation: "tanh" } as const;
   const merger = {
@@ -24,7 +28,7 @@ export function describeV46(source: ModelSource, options: ModelOptions): ModelDe
     decoder: { ...source.decoder, hasHeadNorm: true, hybrid: source.hybrid() },
     template: "4.6",
     generation: { temperature: 0.7, topP: 1, topK: 0, repetitionPenalty: 1, maxNewTokens: 512 },
-    naming: source.naming("merger"),
+    naming: mode === "16x" ? naming : { ...naming, ignored: [...naming.ignored, EARLY_MERGER] },
     computed: () => undefined,
   };
 }

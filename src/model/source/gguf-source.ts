@@ -30,7 +30,7 @@ export async function ggufSource(language: Checkpoint, vision: Checkpoint): Prom
     naming: () => ({
       language: ggufLanguageNaming(architecture),
       vision: ggufVisionNaming({ isSwapped: hasSwappedFeedForward(vision, tower.width) }),
-      ignored: IGNORED,
+      ignored: [IGNORED],
     }),
   };
 }

@@ -24,7 +24,7 @@ export function hfSource(config: ConfigJson, checkpoint: Checkpoint): ModelSourc
     mupScales: () => mupScales(text),
     hybrid: () => hybridConfig(text),
     insertLayer: () => config.number("insert_layer_id", 6),
-    naming: (tower) => ({ language: NAMING[tower], vision: NAMING[tower], ignored: IGNORED }),
+    naming: (tower) => ({ language: NAMING[tower], vision: NAMING[tower], ignored: [IGNORED] }),
   };
 }
 

@@ -5,8 +5,8 @@ import type { WeightNaming } from "../weight-binding.ts";
 export interface ModelNaming {
   readonly language: WeightNaming;
   readonly vision: WeightNaming;
-  /** Tensors of the container that are known and left out. */
-  readonly ignored: RegExp;
+  /** Tensors that are known and left out. */
+  readonly ignored: readonly RegExp[];
 }
 
 /** How the released safetensors of a version name their tower. */

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { decodeImage } from "../../../src/image/decode-image.ts";
 import { type Patches, patchify } from "../../../src/image/patchify.ts";
-import { resizePillowBicubic } from "../../../src/image/resize/pillow-bicubic.ts";
+import { resizePillow13Bicubic } from "../../../src/image/resize/pillow-bicubic.ts";
 import type { RgbImage } from "../../../src/image/rgb-image.ts";
 import { slicePlan } from "../../../src/image/slice-plan.ts";
 import { sliceViews } from "../../../src/image/views.ts";
@@ -45,13 +45,17 @@ async function checkedViews(golden: Golden, wanted: GoldenCase, slicing: Slicing
   return views.map((view) => patchify(view));
 }
 
-/** Views of a picture as the version cuts it. */
+/** Views of a picture as the version cuts it, resized as by the Pillow 13 that the recordings were made with. */
 export function cutViews(image: RgbImage, slicing: Slicing, maxSlices?: number): readonly RgbImage[] {
   if (slicing.kind === "fixed") {
-    return [resizePillowBicubic(image, { width: slicing.side, height: slicing.side })];
+    return [resizePillow13Bicubic(image, { width: slicing.side, height: slicing.side })];
   }
   const { granule } = slicing;
-  return sliceViews(image, slicePlan(image, { granule, maxSlices: maxSlices ?? slicing.maxSlices }));
+  return sliceViews(
+    image,
+    slicePlan(image, { granule, maxSlices: maxSlices ?? slicing.maxSlices }),
+    resizePillow13Bicubic,
+  );
 }
 
 /** Views one by one, frames of a group together. Gives the rows for the language model. */
@@ -151,11 +155,12 @@ async function climbDecoder({ golden, name, model }: Climb, visual: Float32Array
   const vocabulary = model.decoder.vocabularySize;
   let logits = (traced.logits as Float32Array).subarray(-vocabulary);
   expect(nmse(logits, await readTap(golden.taps, `${name}.logits_last`)), "logits_last").toBeLessThan(LIMIT);
-  const teacher = await readTap(golden.taps, `${name}.teacher_logits`);
+  const teacherKey = `${name}.teacher_logits`;
+  const teacher = golden.taps.has(teacherKey) ? await readTap(golden.taps, teacherKey) : undefined;
   const tokens: number[] = [];
   for (let step = 0; step < wanted.greedyTokens.length; step++) {
-    const expected = teacher.subarray(step * vocabulary, (step + 1) * vocabulary);
-    expect(nmse(logits, expected), `logits of step ${step}`).toBeLessThan(LIMIT);
+    const expected = teacher?.subarray(step * vocabulary, (step + 1) * vocabulary);
+    if (expected !== undefined) expect(nmse(logits, expected), `logits of step ${step}`).toBeLessThan(LIMIT);
     const best = argmax(logits);
     tokens.push(best);
     logits = await model.decoder.step([{ sequence, ids: [best] }]);

@@ -1,21 +1,11 @@
 import { test } from "vitest";
 import { ConfigJson } from "../../../src/model/config-json.ts";
 import { climb } from "./climb.ts";
-import { readGolden } from "./harness.ts";
+import { type Golden, readGolden, readJson } from "./harness.ts";
 import { BACKENDS, type BackendName, openModel } from "./open-model.ts";
 
-/** Cases of each version's recordings. The first is climbed on the oracle too, which is slow. */
-const LADDERS = {
-  "v1.0": ["landscape"],
-  "v2.0": ["small", "landscape"],
-  "v2.5": ["small", "landscape", "landscape_per_view"],
-  "v2.6": ["small", "landscape", "ties", "pair"],
-  "o2.6": ["small"],
-  "v4.0": ["portrait", "landscape"],
-  "v4.5": ["landscape", "video"],
-  "o4.5": ["small"],
-  "v4.6": ["small", "landscape", "small_4x"],
-} as const;
+/** Every version has recordings; their cases are listed in its manifest. */
+const FOLDERS = ["v1.0", "v2.0", "v2.5", "v2.6", "o2.6", "v4.0", "v4.5", "o4.5", "v4.6"];
 
 interface Run {
   readonly folder: string;
@@ -23,13 +13,18 @@ interface Run {
   readonly backendName: BackendName;
 }
 
-const RUNS: readonly Run[] = Object.entries(LADDERS).flatMap(([folder, names]) =>
-  names.flatMap((name, i) =>
+/** All cases on WebAssembly; on the slow oracle the shortest of each version. */
+async function listRuns(folder: string): Promise<readonly Run[]> {
+  const { cases } = await readJson<Pick<Golden, "cases">>(folder, "manifest.json");
+  const names = Object.keys(cases).sort((a, b) => cases[a].promptTokens - cases[b].promptTokens);
+  return names.flatMap((name, i) =>
     (Object.keys(BACKENDS) as BackendName[])
       .filter((backendName) => i === 0 || backendName !== "oracle")
       .map((backendName) => ({ folder, name, backendName })),
-  ),
-);
+  );
+}
+
+const RUNS = (await Promise.all(FOLDERS.map(listRuns))).flat();
 
 for (const { folder, name, backendName } of RUNS) {
   // catches any difference of model text, weight names, positions, kernels or caches from the released code
