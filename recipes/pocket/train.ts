@@ -5,7 +5,7 @@ import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createOnnxBackend } from "../../src/backend/onnx/onnx-backend.ts";
-import { SINE_TABLE, sineTable } from "../../src/model/vision/resampler.ts";
+import { computedSineTable } from "../../src/model/vision/resampler.ts";
 import type { Graph } from "../../src/tensor/graph.ts";
 import { tokenizerFromJson } from "../../src/tokenizer/tokenizer-json.ts";
 import { initialise } from "../../src/train/initialise.ts";
@@ -111,8 +111,12 @@ const saved = await loadRun(args.run);
 const fresh = initialise(full, { seed, layerCount: POCKET.vision.layerCount });
 const initial = args.init === undefined ? {} : await readTensors(args.init);
 const weights: Record<string, Float32Array> = { ...fresh, ...initial, ...saved?.weights };
-const table = full.values[full.weights[SINE_TABLE]].dims.map((d) => d.capacity);
-const computed = { [SINE_TABLE]: sineTable(table[0], table[1]) };
+const computed = Object.fromEntries(
+  Object.keys(full.weights).flatMap((name) => {
+    const values = computedSineTable(name, shapeOf(name));
+    return values === undefined ? [] : [[name, values]];
+  }),
+);
 
 const backend = await createOnnxBackend({ decode: dequantise, threadCount: Number(args.threads) });
 const trainer = await Trainer.create({
