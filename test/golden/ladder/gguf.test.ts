@@ -1,0 +1,113 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { decodeImage } from "../../../src/image/decode-image.ts";
+import { patchify } from "../../../src/image/patchify.ts";
+import { ConfigJson } from "../../../src/model/config-json.ts";
+import type { ModelFiles } from "../../../src/model/minicpmv/registry.ts";
+import type { ModelOptions } from "../../../src/model/minicpmv/version.ts";
+import { argmax, cutViews } from "./climb.ts";
+import { goldenFile, nmse, openGoldenFile, readGolden, readJson } from "./harness.ts";
+import { BACKENDS, openModel } from "./open-model.ts";
+
+interface Answer {
+  readonly lastLogits: readonly number[];
+  readonly greedyTokens: readonly number[];
+}
+
+/** What torch answers with the weights of the GGUF pair, in float64. */
+interface TorchAnswer extends Answer {
+  readonly inputIds: readonly number[];
+  readonly promptTokens: number;
+  /** 2.5 with the 2-D positions that llama.cpp gives it. */
+  readonly withGridPositions?: Answer;
+}
+
+/** What llama.cpp answers on the pair. */
+interface LlamaAnswer {
+  readonly promptTokens: number;
+  readonly greedyTokens: readonly number[];
+  /** Tokens before its float16 activations part from float64 where two logits are close. */
+  readonly greedyTokensAgreeingWithTorch: number;
+  readonly firstTokenProbabilities: readonly { readonly id: number; readonly probability: number }[];
+}
+
+interface Asked {
+  readonly ids: readonly number[];
+  readonly options: ModelOptions;
+}
+
+/** Logits after the prompt and 64 greedy tokens on square.png, whose 448 pixels no implementation resizes. */
+async function answer(files: ModelFiles, picture: string, { ids, options }: Asked): Promise<Answer> {
+  const backend = await BACKENDS["wasm, inline"]();
+  using model = await openModel(files, { backend, options, batch: { views: 1, patches: 1152 } });
+  const { image } = await decodeImage(await readFile(picture));
+  const views = cutViews(image, model.description.slicing).map((view) => patchify(view));
+  const [{ rows, tokenCount }] = await model.vision.encode(views);
+  const start = ids.findIndex((id, i) => id === ids[i + 1] && id === ids[i + 2]);
+  const at = Array.from({ length: tokenCount }, (_, i) => start + i);
+  using sequence = model.decoder.open();
+  const lastLogits = Array.from(await model.decoder.step([{ sequence, ids, visual: { rows, at } }]));
+  const greedyTokens: number[] = [];
+  let logits: ArrayLike<number> = lastLogits;
+  for (let i = 0; i < 64; i++) {
+    greedyTokens.push(argmax(logits));
+    logits = await model.decoder.step([{ sequence, ids: greedyTokens.slice(-1) }]);
+  }
+  return { lastLogits, greedyTokens };
+}
+
+/** Both files of a folder's pair; the caller closes them. */
+async function openPair(folder: string) {
+  return {
+    language: await openGoldenFile(folder, "gguf/model-f16.gguf"),
+    vision: await openGoldenFile(folder, "gguf/mmproj-model-f16.gguf"),
+  };
+}
+
+for (const folder of ["v2.5", "v2.6", "v4.5", "v4.6"]) {
+  test(`${folder} from GGUF answers as torch and as its own safetensors`, async () => {
+    // catches wrong GGUF names, permuted heads, swapped feed-forward maps, transforms applied twice or never
+    const torch = await readJson<TorchAnswer>(folder, "gguf/torch.json");
+    const picture = goldenFile(folder, "gguf/square.png");
+    const pair = await openPair(folder);
+    await using golden = await readGolden(folder);
+    const asked = { ids: torch.inputIds, options: {} };
+    const found = await answer(pair, picture, asked);
+    const config = new ConfigJson(golden.config);
+    const published = await answer({ config, language: golden.checkpoint }, picture, asked);
+    await Promise.all([pair.language.close(), pair.vision.close()]);
+    expect(nmse(found.lastLogits, torch.lastLogits)).toBeLessThan(1e-9);
+    expect(found.greedyTokens).toEqual(torch.greedyTokens);
+    expect(nmse(found.lastLogits, published.lastLogits)).toBeLessThan(1e-11);
+  });
+
+  test(`${folder} from GGUF answers as llama.cpp`, async () => {
+    // catches agreement with our own writer of the pair alone: llama.cpp reads the same two files
+    const torch = await readJson<TorchAnswer>(folder, "gguf/torch.json");
+    const llama = await readJson<LlamaAnswer>(folder, "gguf/llama-node.json");
+    const pair = await openPair(folder);
+    const options: ModelOptions = torch.withGridPositions === undefined ? {} : { positions: "navit" };
+    const found = await answer(pair, goldenFile(folder, "gguf/square.png"), { ids: torch.inputIds, options });
+    await Promise.all([pair.language.close(), pair.vision.close()]);
+    expect(torch.inputIds.length).toBe(llama.promptTokens);
+    const shared = llama.greedyTokensAgreeingWithTorch;
+    expect(shared).toBeGreaterThan(0);
+    expect(found.greedyTokens.slice(0, shared)).toEqual(llama.greedyTokens.slice(0, shared));
+    expect(found.greedyTokens).toEqual((torch.withGridPositions ?? torch).greedyTokens);
+    expect(probabilityError(found.lastLogits, llama)).toBeLessThan(LLAMA_PROBABILITY_ERROR);
+  });
+}
+
+/** llama.cpp rounds activations of F16 weights to float16; measured: 0.0015 at most. */
+const LLAMA_PROBABILITY_ERROR = 0.003;
+
+/** Largest difference between our and llama.cpp's probability of a first token. */
+function probabilityError(logits: readonly number[], llama: LlamaAnswer): number {
+  const top = Math.max(...logits);
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - top), 0);
+  return Math.max(
+    ...llama.firstTokenProbabilities.map(({ id, probability }) =>
+      Math.abs(Math.exp(logits[id] - top) / total - probability),
+    ),
+  );
+}
