@@ -1,4 +1,5 @@
 import { attentionScratchBytes } from "../../src/backend/wasm/kernels/attention-f32.ts";
+import { attentionInt8ScratchBytes } from "../../src/backend/wasm/kernels/attention-int8.ts";
 import { FLOAT_SCRATCH_BYTES } from "../../src/backend/wasm/kernels/gemm-float.ts";
 import { FORMAT_ACTIVATIONS, GEMM_SCRATCH_BYTES } from "../../src/backend/wasm/kernels/gemm-quantised.ts";
 import { towerPanelBytes } from "../../src/backend/wasm/kernels/gemm-tower.ts";
@@ -113,10 +114,24 @@ const attention: CaseGroup = (memory) => {
   const strides = [width * 4, heads * width * 4];
   const y = memory.reserve(rows * heads * width * 4);
   const operands = [qkv, ...strides, y, ...strides, qkv, ...strides, qkv, ...strides];
-  const range = [0, rows, 0, heads, 1, width, spans, bits(width ** -0.5), memory.reserve(attentionScratchBytes(width))];
+  const range = [0, rows, 0, heads, 1, width, spans, bits(width ** -0.5)];
+  const [scratch, scratch8] = [attentionScratchBytes(width), attentionInt8ScratchBytes(width)].map(memory.reserve);
   const work = 4 * rows * rows * heads * width;
-  const run = (): void => memory.run("attentionF32", ...operands, ...range);
-  return [{ name: `f32 attention ${rows}×${heads}×${width}`, unit: "GFLOP/s", work, run }];
+  const shape = `${rows}×${heads}×${width}`;
+  return [
+    {
+      name: `f32 attention ${shape}`,
+      unit: "GFLOP/s",
+      work,
+      run: () => memory.run("attentionF32", ...operands, ...range, scratch),
+    },
+    {
+      name: `int8 attention ${shape}`,
+      unit: "GOP/s",
+      work,
+      run: () => memory.run("attentionInt8", ...operands, ...range, scratch8, rows, 0),
+    },
+  ];
 };
 
 const elementwise: CaseGroup = (memory) => {

@@ -12,6 +12,7 @@ import { measurePeaks } from "./peaks.ts";
 const MEGABYTES = 1500;
 const BUSY_SHARE = 0.05;
 const PEAK_ROUNDS = 30;
+const WARM_UP_MS = 300;
 
 /** CPU milliseconds used so far by everybody and by this process. */
 function usage(): { readonly all: number; readonly own: number } {
@@ -30,7 +31,11 @@ function quantile(sorted: readonly number[], share: number): number {
 }
 
 function measure(cases: readonly KernelCase[], rounds: number): number[][] {
-  for (const { run } of cases) for (let i = 0; i < 3; i++) run(); // the optimising compiler needs a few calls
+  for (const { run } of cases) {
+    // the optimising compiler takes over in the background, late on a busy machine
+    const start = performance.now();
+    while (performance.now() - start < WARM_UP_MS) run();
+  }
   const times = cases.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const [i, { run }] of cases.entries()) {

@@ -1,7 +1,7 @@
 // softmax(q·kᵀ·scale)·v in 8 bit: queries signed, keys 0…127 with a zero point, both with one scale per head and position;
 // softmax weights 0…127 against the largest of their block of 64 keys; values signed with one scale per channel and block.
 // Sums and the output stay f32, the softmax is exact, its weights are normalised by the sum of what was rounded.
-// Blocks of 384 virtual rows (token · groupSize + head), because packing 64 keys costs as much as 30 rows of work.
+// Blocks of 512 virtual rows (token · groupSize + head), because packing 64 keys costs as much as 30 rows of work.
 
 import type { I32, Local } from "../emit/expression.ts";
 import { constI32 } from "../emit/expression.ts";
@@ -11,14 +11,20 @@ import { f32, i32, memory, select } from "../emit/scalar.ts";
 import { f32x4, v128 } from "../emit/simd.ts";
 import { packKey, packQuery, packValues } from "./attention-int8-pack.ts";
 import type { Int8AttentionTiles } from "./attention-int8-tile.ts";
-import { emitInt8AttentionTiles, NO_ROW_MAXIMUM, ROW_STATE_BYTES, SCORE_STRIDE } from "./attention-int8-tile.ts";
+import {
+  emitInt8AttentionTiles,
+  NO_ROW_MAXIMUM,
+  SCORE_STRIDE,
+  STATE,
+  TILE_STATE_BYTES,
+} from "./attention-int8-tile.ts";
 import { KEY_BLOCK } from "./attention-keys.ts";
 import { scaleVectors } from "./attention-softmax.ts";
 import type { KernelFamily } from "./kernel.ts";
 import { defineKernel, kernelSignature, splatBits } from "./kernel.ts";
 import { INT8_COLUMNS, INT8_ROWS } from "./tile-int8.ts";
 
-const QUERY_BLOCK = 384;
+const QUERY_BLOCK = 512;
 const SPAN_BYTES = 8;
 const WEIGHT_TILE_BYTES = INT8_ROWS * KEY_BLOCK;
 
@@ -66,7 +72,7 @@ const PARTS = {
   queryScales: () => QUERY_BLOCK * 4,
   querySums: () => QUERY_BLOCK * 4,
   spans: () => QUERY_BLOCK * SPAN_BYTES,
-  states: () => QUERY_BLOCK * ROW_STATE_BYTES,
+  states: () => (QUERY_BLOCK / INT8_ROWS) * TILE_STATE_BYTES,
   queries: (c: number) => QUERY_BLOCK * c,
   outputs: (c: number) => QUERY_BLOCK * c * 4,
 } as const;
@@ -127,6 +133,12 @@ function headAddress(c: Context, which: "q" | "y", row: I32): I32 {
   return i32.add(i32.add(base, i32.mul(head, headStride)), i32.mul(i32.divU(row, p.groupSize), rowStride));
 }
 
+/** Place of a row in its tile's state. */
+function stateOf(c: Context, index: I32): I32 {
+  const tile = i32.mul(i32.shrU(index, 2), TILE_STATE_BYTES);
+  return i32.add(i32.add(c.at.states, tile), i32.shl(i32.and(index, INT8_ROWS - 1), 2));
+}
+
 interface Staging {
   readonly first: I32;
   readonly index: I32;
@@ -147,12 +159,12 @@ function stageRow(f: FunctionBuilder, c: Context, { first, index, keyBegin, keyE
   const from = f.i32(i32.add(p.spans, i32.shl(i32.divU(row, p.groupSize), 3)));
   const [begin, end] = [f.i32(i32.load(from)), f.i32(i32.load(from, 4))];
   const span = f.i32(i32.add(at.spans, i32.shl(index, 3)));
-  const state = f.i32(i32.add(at.states, i32.mul(index, ROW_STATE_BYTES)));
+  const state = f.i32(stateOf(c, index));
   f.emit(
     i32.store(span, begin),
     i32.store(span, end, 4),
-    f32.store(state, NO_ROW_MAXIMUM),
-    f32.store(state, 0, 4),
+    f32.store(state, NO_ROW_MAXIMUM, STATE.maximum),
+    f32.store(state, 0, STATE.sum),
     memory.fill(i32.add(at.outputs, i32.mul(index, c.widthBytes)), 0, c.widthBytes),
   );
   f.set(keyBegin, select(begin, keyBegin, i32.ltS(begin, keyBegin)));
@@ -171,7 +183,7 @@ function emitBlock(f: FunctionBuilder, c: Context, rows: I32, keyBegin: I32, key
     packValues(f, { from, stride, count, headWidth: p.headWidth }, at.values, at.valueScales);
     f.for(row, { from: 0, below: rows, step: INT8_ROWS }, () => {
       const tileRows = minimum(f, i32.sub(rows, row), constI32(INT8_ROWS));
-      f.if(anyVisible(f, c, row, tileRows, first), () => emitTile(f, c, row, tileRows, first));
+      f.if(anyVisible(f, c, row, tileRows, first), () => emitTile(f, c, row, first));
     });
   });
 }
@@ -203,51 +215,29 @@ function anyVisible(f: FunctionBuilder, c: Context, row: I32, rows: I32, first: 
   return visible;
 }
 
-function emitTile(f: FunctionBuilder, c: Context, row: I32, rows: I32, first: I32): void {
+function emitTile(f: FunctionBuilder, c: Context, row: I32, first: I32): void {
   const { p, at, tiles } = c;
-  const [key, r, channel] = [f.i32(), f.i32(), f.i32()];
-  const query = f.i32(i32.add(at.queries, i32.mul(row, p.headWidth)));
-  const rowWord = f.i32(i32.shl(row, 2));
-  f.for(key, { from: 0, below: KEY_BLOCK, step: INT8_COLUMNS }, () => {
-    const word = f.i32(i32.shl(key, 2));
-    f.emit(
-      tiles.scores.call(
-        query,
-        i32.add(at.keys, i32.mul(key, p.headWidth)),
-        i32.shrU(p.headWidth, 2),
-        i32.add(at.keyScales, word),
-        i32.add(at.keyZeros, word),
-        i32.add(at.queryScales, rowWord),
-        i32.add(at.querySums, rowWord),
-        i32.add(at.scores, word),
-      ),
-    );
-  });
-  const states = f.i32(i32.add(at.states, i32.mul(row, ROW_STATE_BYTES)));
-  f.for(r, { from: 0, below: rows }, () => {
-    const span = f.i32(i32.add(at.spans, i32.shl(i32.add(row, r), 3)));
-    f.emit(
-      tiles.softmax.call(
-        i32.add(at.scores, i32.mul(r, SCORE_STRIDE)),
-        i32.sub(i32.load(span), first),
-        i32.sub(i32.load(span, 4), first),
-        i32.add(states, i32.mul(r, ROW_STATE_BYTES)),
-        i32.add(at.weights, i32.shl(r, 2)),
-      ),
-    );
-  });
-  const output = f.i32(i32.add(at.outputs, i32.mul(row, c.widthBytes)));
-  f.for(channel, { from: 0, below: p.headWidth, step: INT8_COLUMNS }, () => {
-    const word = f.i32(i32.shl(channel, 2));
-    const values = i32.add(at.values, i32.mul(channel, KEY_BLOCK));
-    f.emit(
-      tiles.output.call(at.weights, values, i32.add(at.valueScales, word), states, i32.add(output, word), c.widthBytes),
-    );
-  });
+  const word = f.i32(i32.shl(row, 2));
+  f.emit(
+    tiles.scores.call(
+      i32.add(at.queries, i32.mul(row, p.headWidth)),
+      at.keys,
+      i32.shrU(p.headWidth, 2),
+      at.keyScales,
+      at.keyZeros,
+      i32.add(at.queryScales, word),
+      i32.add(at.querySums, word),
+      at.scores,
+    ),
+  );
+  const states = f.i32(i32.add(at.states, i32.mul(row, TILE_STATE_BYTES / INT8_ROWS)));
+  f.emit(tiles.softmax.call(at.scores, i32.add(at.spans, i32.shl(row, 3)), first, states, at.weights));
+  const output = i32.add(at.outputs, i32.mul(row, c.widthBytes));
+  f.emit(tiles.output.call(at.weights, at.values, at.valueScales, states, output, c.widthBytes));
 }
 
 function writeRow(f: FunctionBuilder, c: Context, first: I32, index: I32): void {
-  const sum = f.f32(f32.load(i32.add(c.at.states, i32.mul(index, ROW_STATE_BYTES)), 4));
+  const sum = f.f32(f32.load(stateOf(c, index), STATE.sum));
   const factor = f.v128(f32x4.splat(select(f32.const(0), f32.div(1, sum), f32.eq(sum, 0))));
   const from = i32.add(c.at.outputs, i32.mul(index, c.widthBytes));
   scaleVectors(f, f.i32(headAddress(c, "y", i32.add(first, index))), f.i32(from), c.widthBytes, factor);

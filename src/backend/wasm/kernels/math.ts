@@ -7,7 +7,7 @@ import { multiplyAdd } from "./kernel.ts";
 
 /** Inline vector mathematics: each call emits code into `f` and returns the local that holds the result. */
 export interface VectorMath {
-  /** e^x, relative error below 3e-7; 0 below −87.3, 2.4e38 above 88.4; NaN gives e^88.4. */
+  /** e^x, relative error below 3e-7; 0 below −87.3, 2.4e38 above 88.4; NaN gives 0. */
   exp(f: FunctionBuilder, x: V128): Local<"v128">;
   /** 1 / (1 + e^−x), relative error below 1e-6. */
   sigmoid(f: FunctionBuilder, x: V128): Local<"v128">;
