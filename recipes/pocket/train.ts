@@ -46,7 +46,7 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
   "0a": {
     data: reading,
     parts: "dense",
-    shape: { ...ONE_VIEW, views: 10, patches: 1120 },
+    shape: { views: 10, patches: 1120, tokens: 4096 },
     packsPerStep: 4,
     rate: 1.2e-3,
     denseShare: 1,
@@ -168,19 +168,27 @@ async function save(): Promise<void> {
   );
 }
 
+const MOST_MISSES = 200;
+
 /** Next packs of a step; a sample that fits no pack is passed over. */
 async function nextPacks(wanted: TrainingStage): Promise<readonly Pack[]> {
   const packs: Pack[] = [];
   let pack = emptyPack();
+  let misses = 0;
   while (packs.length < wanted.packsPerStep) {
     const { value, done } = await stream.next();
     if (done === true) break;
     cursor = value.index + 1;
     const prepared = prepare(value.sample, tokenizer);
-    if (addSample(pack, prepared, wanted.shape)) continue;
+    if (addSample(pack, prepared, wanted.shape)) {
+      misses = 0;
+      continue;
+    }
     if (pack.samples.length > 0) packs.push(pack);
     pack = emptyPack();
-    addSample(pack, prepared, wanted.shape);
+    if (!addSample(pack, prepared, wanted.shape)) misses++;
+    if (misses > MOST_MISSES)
+      throw new Error(`Stage ${args.stage}: ${misses} samples in a row fit no pack of its shape.`);
   }
   return packs;
 }
