@@ -64,22 +64,35 @@ export function packTowerRows(
   { rowBegin, k }: { readonly rowBegin: number; readonly k: number },
 ): void {
   const view = new DataView(panels.buffer, panels.byteOffset, panels.byteLength);
+  const bytes = new Int8Array(panels.buffer, panels.byteOffset, panels.byteLength);
   const blocks = Math.ceil(k / BLOCK);
-  for (let r = 0; r < rows.length / k; r++) {
+  for (let r = 0; r * k < rows.length; r++) {
     const column = (rowBegin + r) % INT8_COLUMNS;
     const panel = Math.floor((rowBegin + r) / INT8_COLUMNS) * blocks * PANEL_BYTES;
     for (let b = 0; b < blocks; b++) {
-      const values = rows.subarray(r * k + b * BLOCK, r * k + Math.min(k, (b + 1) * BLOCK));
-      const scale = values.reduce((top, value) => Math.max(top, Math.abs(value)), 0) / 127;
       const at = panel + b * PANEL_BYTES;
+      const begin = r * k + b * BLOCK;
+      const count = Math.min(BLOCK, k - b * BLOCK);
+      const scale = largestMagnitude(rows, begin, count) / 127;
+      const isTiny = !(scale > 1e-20); // no denormal reaches a float unit
+      const inverse = isTiny ? 0 : 1 / scale;
       let sum = 0;
-      for (const [i, value] of values.entries()) {
-        const q = scale > 1e-20 ? Math.round(value / scale) : 0;
+      for (let i = 0; i < count; i++) {
+        const q = Math.round(rows[begin + i] * inverse);
         sum += q;
-        view.setInt8(at + (i >> 2) * 32 + column * 4 + (i & 3), q); // [32][8][4]
+        bytes[at + (i >> 2) * 32 + column * 4 + (i & 3)] = q; // [32][8][4]
       }
-      view.setFloat32(at + SCALES + column * 4, scale > 1e-20 ? scale : 0, true);
+      view.setFloat32(at + SCALES + column * 4, isTiny ? 0 : scale, true);
       view.setInt32(at + SUMS + column * 4, sum, true);
     }
   }
+}
+
+function largestMagnitude(values: Float32Array, begin: number, count: number): number {
+  let top = 0;
+  for (let i = begin; i < begin + count; i++) {
+    const magnitude = Math.abs(values[i]);
+    if (magnitude > top) top = magnitude;
+  }
+  return top;
 }

@@ -6,7 +6,7 @@
 export interface PanelField {
   readonly offset: number;
   readonly bytes: number;
-  readonly granule: number;
+  readonly granule: 2 | 4;
 }
 
 /** A block format as panels. */
@@ -20,7 +20,7 @@ export interface PanelFormat {
 /** Rows in a panel. */
 export const PANEL_ROWS = 4;
 
-function field(offset: number, bytes: number, granule: number): PanelField {
+function field(offset: number, bytes: number, granule: 2 | 4): PanelField {
   return { offset, bytes, granule };
 }
 
@@ -61,19 +61,35 @@ export function packQuantisedRows(
 ): void {
   const blocks = k / format.block;
   const rowBytes = blocks * format.blockBytes;
-  const count = rows.length / rowBytes;
-  for (let r = 0; r < count; r++) {
+  const from = new DataView(rows.buffer, rows.byteOffset, rows.byteLength);
+  const to = new DataView(panels.buffer, panels.byteOffset, panels.byteLength);
+  for (let r = 0; r * rowBytes < rows.length; r++) {
     const n = rowBegin + r;
     const panel = Math.floor(n / PANEL_ROWS) * PANEL_ROWS * rowBytes;
     for (let b = 0; b < blocks; b++) {
-      const from = r * rowBytes + b * format.blockBytes;
-      const to = panel + b * format.blockBytes * PANEL_ROWS;
-      for (const { offset, bytes, granule } of format.fields) {
-        for (let i = 0; i < bytes; i++) {
-          const place = Math.floor(i / granule) * granule * PANEL_ROWS + (n % PANEL_ROWS) * granule + (i % granule);
-          panels[to + offset * PANEL_ROWS + place] = rows[from + offset + i];
-        }
-      }
+      const source = r * rowBytes + b * format.blockBytes;
+      const target = panel + b * format.blockBytes * PANEL_ROWS;
+      for (const part of format.fields) interleave(part, { from, source, to, target, row: n % PANEL_ROWS });
     }
   }
+}
+
+interface Interleaving {
+  readonly from: DataView;
+  readonly source: number;
+  readonly to: DataView;
+  readonly target: number;
+  /** Row within its panel. */
+  readonly row: number;
+}
+
+/** Copies one field of one row's block, whole granules at a time: a large checkpoint passes through here. */
+function interleave({ offset, bytes, granule }: PanelField, { from, source, to, target, row }: Interleaving): void {
+  const first = source + offset;
+  const place = target + offset * PANEL_ROWS + row * granule;
+  if (granule === 2) {
+    for (let i = 0; i < bytes; i += 2) to.setUint16(place + i * PANEL_ROWS, from.getUint16(first + i, true), true);
+    return;
+  }
+  for (let i = 0; i < bytes; i += 4) to.setUint32(place + i * PANEL_ROWS, from.getUint32(first + i, true), true);
 }
