@@ -1,4 +1,4 @@
-import { PATCH_VALUES } from "../../src/image/patchify.ts";
+import { PATCH_VALUES, type Patches } from "../../src/image/patchify.ts";
 import { resamplerEncoder } from "../../src/model/vision/connector.ts";
 import type { PackInputs } from "../../src/train/trainer.ts";
 import type { PackShape } from "../../src/train/training-graph.ts";
@@ -6,6 +6,8 @@ import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
 import type { PreparedSample } from "./prepare.ts";
 
 const QUERIES = POCKET.resampler.queryCount;
+/** Rows that a view has in a pack, so that attention of a pack is a batch of equal blocks. */
+export const VIEW_PATCHES = 288;
 /** Empty cells are many and easy: they count less. */
 const EMPTY_WEIGHT = 0.15;
 
@@ -13,20 +15,19 @@ const EMPTY_WEIGHT = 0.15;
 export interface Pack {
   readonly samples: PreparedSample[];
   views: number;
-  patches: number;
   tokens: number;
 }
 
 export function emptyPack(): Pack {
-  return { samples: [], views: 0, patches: 0, tokens: 0 };
+  return { samples: [], views: 0, tokens: 0 };
 }
 
 /** Tokens left for text: every unused view still needs places for its rows. */
 function fits(pack: Pack, sample: PreparedSample, shape: PackShape): boolean {
   const views = pack.views + sample.views.length;
-  const patches = pack.patches + patchCount(sample);
   const tokens = pack.tokens + sample.ids.length;
-  return views <= shape.views && patches <= shape.patches && tokens + (shape.views - views) * QUERIES <= shape.tokens;
+  const isSmall = sample.views.every(({ grid }) => grid.rows * grid.columns <= VIEW_PATCHES);
+  return isSmall && views <= shape.views && tokens + (shape.views - views) * QUERIES <= shape.tokens;
 }
 
 /** Puts a sample into a pack when it fits. A picture is never cut. */
@@ -34,7 +35,6 @@ export function addSample(pack: Pack, sample: PreparedSample, shape: PackShape):
   if (!fits(pack, sample, shape)) return false;
   pack.samples.push(sample);
   pack.views += sample.views.length;
-  pack.patches += patchCount(sample);
   pack.tokens += sample.ids.length;
   return true;
 }
@@ -60,26 +60,25 @@ export interface PackOptions {
 /** Inputs of the training graph: positions restarted per sample, attention kept apart, padding that nothing sees. */
 export function packInputs(pack: Pack, { shape, parts, textScale, denseScale }: PackOptions): PackInputs {
   const views = pack.samples.flatMap((sample) => sample.views);
-  const encoder = resamplerEncoder(POCKET.vision, POCKET.resampler);
-  const { inputs } = encoder.step(views);
-  const patches = new Float32Array(shape.patches * PATCH_VALUES);
-  patches.set(inputs.patches);
-  const common = {
-    patches,
-    positions: padInts(inputs.positions, shape.patches, () => 0),
-    spans: padSpans(inputs.spans, shape.patches),
+  const steps = views.map((view) => ENCODER.step([view]).inputs);
+  const inBlocks = (name: string, perRow: number): Int32Array => {
+    const rows = new Int32Array(shape.patches * perRow);
+    for (const [i, inputs] of steps.entries()) rows.set(inputs[name], i * VIEW_PATCHES * perRow);
+    return rows;
   };
+  const patches = new Float32Array(shape.patches * PATCH_VALUES);
+  for (const [i, { values }] of views.entries()) patches.set(values, i * VIEW_PATCHES * PATCH_VALUES);
+  const common = { patches, positions: inBlocks("positions", 1), spans: blockSpans(views, shape) };
   const dense = parts === "text" ? {} : denseInputs(pack, shape.patches, denseScale);
   if (parts === "dense") return { ...common, ...dense };
   const rows = shape.views * QUERIES;
   return {
     ...common,
     ...dense,
-    keyRows: padInts(inputs.keyRows, shape.patches, () => 0),
-    keyColumns: padInts(inputs.keyColumns, shape.patches, () => 0),
-    queryIds: padInts(inputs.queryIds, rows, (i) => i % QUERIES),
-    // rows of unused views look at the first patch; nothing reads what they give
-    querySpans: padInts(inputs.querySpans, 2 * rows, (i) => i % 2),
+    keyRows: inBlocks("keyRows", 1),
+    keyColumns: inBlocks("keyColumns", 1),
+    queryIds: Int32Array.from({ length: rows }, (_, i) => i % QUERIES),
+    querySpans: Int32Array.from({ length: 2 * rows }, (_, i) => querySpan(views, Math.floor(i / 2 / QUERIES))[i % 2]),
     ...textInputs(pack, shape, textScale),
   };
 }
@@ -90,8 +89,8 @@ function denseInputs(pack: Pack, patchCapacity: number, scale: number): PackInpu
   for (let cell = 0; cell < cells; cell++) {
     const targets = new Int32Array(patchCapacity);
     const weights = new Float32Array(patchCapacity);
-    let at = 0;
-    for (const view of pack.samples.flatMap((sample) => sample.cells)) {
+    for (const [block, view] of pack.samples.flatMap((sample) => sample.cells).entries()) {
+      let at = block * VIEW_PATCHES;
       for (let i = cell; i < view.length; i += cells) {
         targets[at] = view[i];
         weights[at] = (view[i] === 0 ? EMPTY_WEIGHT : 1) * scale;
@@ -136,14 +135,30 @@ function textInputs(pack: Pack, shape: PackShape, scale: number): PackInputs {
   return { ids, textPositions: positions, targets, targetWeights, textSpans, visualAt: Int32Array.from(visualAt) };
 }
 
-function padInts(values: ArrayLike<number>, length: number, fill: (index: number) => number): Int32Array {
-  return Int32Array.from({ length }, (_, i) => (i < values.length ? values[i] : fill(i)));
+/** A view's rows see one another; padding sees itself alone. */
+function blockSpans(views: readonly Patches[], shape: PackShape): Int32Array {
+  const spans = Int32Array.from({ length: 2 * shape.patches }, (_, i) => Math.floor(i / 2) + (i % 2));
+  for (const [i, { grid }] of views.entries()) {
+    const begin = i * VIEW_PATCHES;
+    const end = begin + grid.rows * grid.columns;
+    for (let row = begin; row < end; row++) {
+      spans[2 * row] = begin;
+      spans[2 * row + 1] = end;
+    }
+  }
+  return spans;
 }
 
-/** Padded patch rows see themselves alone. */
-function padSpans(values: ArrayLike<number>, rows: number): Int32Array {
-  return padInts(values, 2 * rows, (i) => Math.floor(i / 2) + (i % 2));
+/** Rows of unused views look at the first patch of their block; nothing reads what they give. */
+function querySpan(views: readonly Patches[], index: number): readonly [number, number] {
+  const begin = index * VIEW_PATCHES;
+  const grid = views[index]?.grid;
+  return [begin, begin + (grid === undefined ? 1 : grid.rows * grid.columns)];
 }
 
-const patchCount = (sample: PreparedSample): number =>
-  sample.views.reduce((sum, { grid }) => sum + grid.rows * grid.columns, 0);
+/** Blocks of a pack, for backends with dense attention. */
+export function packBlocks(shape: PackShape): Readonly<Record<string, number>> {
+  return { spans: shape.views, querySpans: shape.views };
+}
+
+const ENCODER = resamplerEncoder(POCKET.vision, POCKET.resampler);

@@ -17,7 +17,7 @@ import { dequantise } from "../../src/weights/quant/dequantise.ts";
 import { type StageName, stages } from "./data/stage.ts";
 import { sampleStream } from "./data/stream.ts";
 import type { Stage } from "./data/types.ts";
-import { addSample, emptyPack, type Pack, packInputs, supervisedCounts } from "./pack.ts";
+import { addSample, emptyPack, type Pack, packBlocks, packInputs, supervisedCounts, VIEW_PATCHES } from "./pack.ts";
 import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
 import { prepare } from "./prepare.ts";
 
@@ -32,7 +32,10 @@ interface TrainingStage {
   readonly decayShare: number;
 }
 
-const ONE_VIEW: PackShape = { views: 2, patches: 560, tokens: 448 };
+/** A pack of `views` blocks. */
+function packShape(views: number, tokens: number): PackShape {
+  return { views, patches: views * VIEW_PATCHES, tokens };
+}
 
 const reading: Stage = {
   ...stages.blocks,
@@ -46,7 +49,7 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
   "0a": {
     data: reading,
     parts: "dense",
-    shape: { views: 10, patches: 1120, tokens: 4096 },
+    shape: packShape(4, 4096),
     packsPerStep: 4,
     rate: 1.2e-3,
     denseShare: 1,
@@ -55,8 +58,8 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
   lines: {
     data: { ...stages.lines, turns: [1, 1] },
     parts: "both",
-    shape: ONE_VIEW,
-    packsPerStep: 12,
+    shape: packShape(4, 768),
+    packsPerStep: 6,
     rate: 1e-3,
     denseShare: 0.5,
     decayShare: 0.1,
@@ -64,7 +67,7 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
   mixed: {
     data: { ...reading, turns: [1, 3] },
     parts: "both",
-    shape: { views: 6, patches: 1400, tokens: 1024 },
+    shape: packShape(6, 1024),
     packsPerStep: 8,
     rate: 7e-4,
     denseShare: 0.3,
@@ -73,7 +76,7 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
   documents: {
     data: "documents",
     parts: "both",
-    shape: { views: 10, patches: 2800, tokens: 1664 },
+    shape: packShape(10, 1664),
     packsPerStep: 6,
     rate: 5e-4,
     denseShare: 0.2,
@@ -124,6 +127,7 @@ const trainer = await Trainer.create({
   graph,
   weights: { ...weights, ...computed },
   trainable: () => true,
+  blocks: stage.parts === "dense" ? { spans: stage.shape.views } : packBlocks(stage.shape),
   ...(saved === undefined ? {} : { moments: saved.moments }),
 });
 const count = Object.entries(weights).reduce((sum, [name, w]) => (name.startsWith("train.") ? sum : sum + w.length), 0);

@@ -34,6 +34,8 @@ export type WeightUse =
 export interface UploadOptions {
   readonly precision: Precision;
   readonly uses: readonly WeightUse[];
+  /** Refuses weights that hold NaN or infinity, which damaged scales give; costs decoding every block once. */
+  readonly checkFinite?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -65,6 +67,18 @@ export interface LowerOptions {
   readonly states?: Readonly<Record<string, ResidentState>>;
   /** Taps to keep; the rest cost nothing. */
   readonly taps?: readonly string[];
+  /**
+   * Span inputs whose rows fall into this many equal blocks, each seeing keys of its own block alone: a promise that lets
+   * a backend with dense attention skip the rest.
+   */
+  readonly blocks?: Readonly<Record<string, number>>;
+  /**
+   * How attention without a cache computes. By default as the weights do: integer if any weight of the graph was uploaded
+   * for integer.
+   */
+  readonly precision?: Precision;
+  /** Most bytes that weights, states and workspaces of the backend may take together. Throws MemoryBudgetError. */
+  readonly budgetBytes?: number;
   /** Named in error messages and statistics: "vision", "prefill 512". */
   readonly label?: string;
 }

@@ -15,6 +15,8 @@ export interface TrainerOptions {
   /** Values by weight name; trained in place. Weights that the graph computes are given as well. */
   readonly weights: Readonly<Record<string, Float32Array>>;
   readonly trainable: (name: string) => boolean;
+  /** Span inputs that fall into equal blocks, as LowerOptions says. */
+  readonly blocks?: Readonly<Record<string, number>>;
   readonly adamw?: AdamWOptions;
   readonly clipNorm?: number;
   /** Moments kept from an earlier stage or run, by weight name. */
@@ -67,7 +69,11 @@ export class Trainer implements Disposable {
       const source = valuesSource(name, shapeOf(graph, name), present(options.weights[name], `weight ${name}`));
       resident[name] = await options.backend.upload(source, { precision: "float", uses: uses[name] });
     }
-    const executable = options.backend.lower(graph, { weights: resident, label: "training step" });
+    const executable = options.backend.lower(graph, {
+      weights: resident,
+      label: "training step",
+      ...(options.blocks === undefined ? {} : { blocks: options.blocks }),
+    });
     return new Trainer(options, executable, resident);
   }
 

@@ -3,6 +3,7 @@ import { createOnnxBackend } from "../../src/backend/onnx/onnx-backend.ts";
 import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Backend, ResidentWeight, WeightSource } from "../../src/tensor/backend.ts";
+import { dim } from "../../src/tensor/dim.ts";
 import { grad } from "../../src/tensor/grad.ts";
 import type { Graph } from "../../src/tensor/graph.ts";
 import { interpret } from "../../src/tensor/oracle.ts";
@@ -79,4 +80,38 @@ describe.each(Object.keys(BACKENDS))("gradients on %s equal the oracle's", (name
       expect(relativeError(actual[output], data), output).toBeLessThan(LIMIT);
     }
   });
+});
+
+// would catch: queries of one block meeting keys of another, or heads of a group mixed up, when blocks are promised
+test("onnx attention told of its blocks equals attention that is not", async () => {
+  const [D, T, H, G, C] = [dim("D", 32), dim("T", 8), dim("H", 4), dim("G", 2), dim("C", 8)];
+  const graph = grad(
+    record((ops) => {
+      const x = ops.weight("x", T, D);
+      const kv = ops.splitHeads(ops.weight("kv", T, dim("K", 16)), G, C);
+      const spans = ops.input("spans", "i32", T, dim("Y", 2));
+      const y = ops.mergeHeads(ops.attention(ops.splitHeads(x, H, C), kv, kv, { spans, scale: 0.4 }), D);
+      ops.output("loss", ops.sumAll(ops.multiply(y, ops.input("mix", "f32", T, D))));
+    }),
+    "loss",
+    ["x", "kv"],
+  );
+  const random = seededRandom(3);
+  const fill = (count: number): Float32Array<ArrayBuffer> =>
+    Float32Array.from({ length: count }, () => random.normal());
+  const values = { x: fill(256), kv: fill(128) };
+  const spans = Int32Array.of(0, 3, 0, 4, 1, 4, 0, 4, 4, 8, 4, 6, 5, 8, 7, 8);
+  const inputs = { spans, mix: fill(256), lossScale: Float32Array.of(1) };
+  const expected = interpret(graph, { weights: values, inputs }).outputs;
+  using backend = await createOnnxBackend({ decode: dequantise });
+  const options = { precision: "float", uses: ["plain"] } as const;
+  const weights = {
+    x: await backend.upload(source("x", [8, 32], values.x), options),
+    kv: await backend.upload(source("kv", [8, 16], values.kv), options),
+  };
+  using executable = backend.lower(graph, { weights, blocks: { spans: 2 } });
+  const actual = await executable.run({ inputs });
+  for (const [output, { data }] of Object.entries(expected)) {
+    expect(relativeError(actual[output], data), output).toBeLessThan(LIMIT);
+  }
 });

@@ -1,5 +1,6 @@
 import { UnsupportedError } from "../../base/errors.ts";
 import { present } from "../../base/invariant.ts";
+import type { LowerOptions } from "../../tensor/backend.ts";
 import type { Graph, ValueId } from "../../tensor/graph.ts";
 import { Emission } from "./emit/emission.ts";
 import { EMITTERS } from "./emit/table.ts";
@@ -14,10 +15,13 @@ export interface EmittedModel {
   readonly fetches: Readonly<Record<string, string>>;
 }
 
+export type EmitOptions = Pick<LowerOptions, "taps" | "blocks">;
+
 /** Emits a whole graph, every axis at its capacity. Throws UnsupportedError for an op without an ONNX form. */
-export function emitModel(graph: Graph, taps: readonly string[] = []): EmittedModel {
+export function emitModel(graph: Graph, options: EmitOptions = {}): EmittedModel {
   const model = new OnnxModel();
-  const emission = new Emission(graph, model);
+  const taps = options.taps ?? [];
+  const emission = new Emission(graph, model, options.blocks);
   const feeds: Record<string, string> = {};
   for (const [name, id] of [...Object.entries(graph.inputs), ...Object.entries(graph.weights)]) {
     const { dtype } = graph.values[id];

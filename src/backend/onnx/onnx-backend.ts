@@ -191,7 +191,7 @@ class OnnxExecutable implements Executable {
       weights[name] = weight;
     }
     this.#weights = weights;
-    this.#model = emitModel(graph, options.taps);
+    this.#model = emitModel(graph, options);
     this.#session = host.load(this.#model.bytes);
     // told to whoever runs first; nobody may ever run
     this.#session.catch(() => {});

@@ -7,11 +7,18 @@ export class Emission {
   readonly graph: Graph;
   readonly model: OnnxModel;
   readonly #names: (OnnxName | undefined)[];
+  readonly #blocks: ReadonlyMap<ValueId, number>;
 
-  constructor(graph: Graph, model: OnnxModel) {
+  constructor(graph: Graph, model: OnnxModel, blocks: Readonly<Record<string, number>> = {}) {
     this.graph = graph;
     this.model = model;
+    this.#blocks = new Map(Object.entries(blocks).map(([name, count]) => [graph.inputs[name], count]));
     this.#names = new Array(graph.values.length);
+  }
+
+  /** Equal blocks that the rows of a span input fall into; 1 where nothing was promised. */
+  blockCount(spans: ValueId): number {
+    return this.#blocks.get(spans) ?? 1;
   }
 
   name(id: ValueId): OnnxName {
