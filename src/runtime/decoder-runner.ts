@@ -25,6 +25,8 @@ export interface DecoderRunnerOptions {
   readonly contextLength: number;
   /** Conversations at once. */
   readonly sequenceCount?: number;
+  /** Positions that all conversations may hold together; each its whole context by default. */
+  readonly cachedPositions?: number;
   readonly cacheType?: CacheType;
   /** Row capacities to record, ascending. */
   readonly capacities?: readonly number[];
@@ -56,9 +58,7 @@ export class DecoderRunner implements Disposable {
     this.#isRecurrent = options.config.hybrid !== undefined;
     this.#sequenceCount = sequenceCount;
     this.#pagesPerSequence = Math.ceil(options.contextLength / PAGE_SIZE);
-    // every sequence may need one page more than its share while a shared page is copied
-    const pageCount = this.#pagesPerSequence * sequenceCount + sequenceCount;
-    this.#pool = new PagePool(pageCount);
+    this.#pool = new PagePool(cachePageCount(options));
     this.#freeSequences = Array.from({ length: sequenceCount }, (_, i) => sequenceCount - 1 - i);
     const graphs = decoderGraphs(options);
     this.#states = createStates(options.backend, graphs[0].graph);
@@ -85,6 +85,21 @@ export class DecoderRunner implements Disposable {
 
   get isRecurrent(): boolean {
     return this.#isRecurrent;
+  }
+
+  /** Workspace of the largest graph; graphs do not run at once and may share it. */
+  get workspaceBytes(): number {
+    return Math.max(...this.#executables.map(({ executable }) => executable.workspaceBytes));
+  }
+
+  /** Conversations that can still be opened. */
+  get freeSequenceCount(): number {
+    return this.#freeSequences.length;
+  }
+
+  /** Cache pages that no conversation holds. */
+  get freePageCount(): number {
+    return this.#pool.freeCount;
   }
 
   /** Starts a conversation. Throws ArgumentError when as many are open as were asked for. */
@@ -127,15 +142,17 @@ export class DecoderRunner implements Disposable {
 
   /**
    * Runs rows of one or several sequences and returns the wanted logits, part after part: [selected, V].
-   * Throws ArgumentError when the step has more rows than the largest capacity.
+   * Throws ArgumentError when the step has more rows than the largest capacity, ContextLengthError or CacheFullError when
+   * a sequence cannot take them; every sequence is then as long as before.
    */
   async step(parts: readonly StepPart[]): Promise<Float32Array> {
     if (this.#isDisposed) throw new DisposedError("the decoder", "used");
-    const { rowCount, inputs, extents } = this.#pack(parts);
-    const fitting = this.#executables.find(({ capacity }) => capacity >= rowCount);
+    const wanted = parts.reduce((sum, part) => sum + part.ids.length, 0);
+    const fitting = this.#executables.find(({ capacity }) => capacity >= wanted);
     if (fitting === undefined) {
-      throw new ArgumentError(`A step of ${rowCount} rows is larger than ${this.largestStep}.`, "Split the step.");
+      throw new ArgumentError(`A step of ${wanted} rows is larger than ${this.largestStep}.`, "Split the step.");
     }
+    const { inputs, extents } = this.#pack(parts);
     const { logits } = await fitting.executable.run({ extents, inputs });
     if (!(logits instanceof Float32Array)) throw new ArgumentError("The decoder gave no logits.", "Report this.");
     return logits;
@@ -149,6 +166,16 @@ export class DecoderRunner implements Disposable {
   }
 
   #pack(parts: readonly StepPart[]) {
+    const lengths = parts.map(({ sequence }) => sequence.length);
+    try {
+      return this.#packRows(parts);
+    } catch (error) {
+      for (const [i, { sequence }] of parts.entries()) sequence.truncate(lengths[i]);
+      throw error;
+    }
+  }
+
+  #packRows(parts: readonly StepPart[]) {
     const rowCount = parts.reduce((sum, part) => sum + part.ids.length, 0);
     const ids = new Int32Array(rowCount);
     const positions = new Int32Array(rowCount);
@@ -201,12 +228,24 @@ export class DecoderRunner implements Disposable {
   }
 }
 
+/** Pages of the cache: every sequence may need one more than its share while a shared page is copied. */
+export function cachePageCount(
+  options: Pick<DecoderRunnerOptions, "contextLength" | "sequenceCount" | "cachedPositions">,
+): number {
+  const { contextLength, sequenceCount = 1 } = options;
+  const positions = options.cachedPositions ?? Math.ceil(contextLength / PAGE_SIZE) * PAGE_SIZE * sequenceCount;
+  return Math.ceil(positions / PAGE_SIZE) + sequenceCount;
+}
+
 const isCache = (stateName: string): boolean => stateName.startsWith("keys.") || stateName.startsWith("values.");
 
-function decoderGraphs(options: DecoderRunnerOptions): readonly { readonly capacity: number; readonly graph: Graph }[] {
+/** The decoder's graphs, smallest capacity first. */
+export function decoderGraphs(
+  options: Omit<DecoderRunnerOptions, "backend" | "weights">,
+): readonly { readonly capacity: number; readonly graph: Graph }[] {
   const sequenceCount = options.sequenceCount ?? 1;
   const pagesPerSequence = Math.ceil(options.contextLength / PAGE_SIZE);
-  const slotCount = (pagesPerSequence * sequenceCount + sequenceCount) * PAGE_SIZE;
+  const slotCount = cachePageCount(options) * PAGE_SIZE;
   return (options.capacities ?? STEP_CAPACITIES).map((capacity) => ({
     capacity,
     graph: decoderGraph(options.config, {

@@ -32,3 +32,28 @@ export class NotFiniteError extends MiniCpmError {
     );
   }
 }
+
+/** A file that the model needs is not beside its weights. */
+export class MissingFileError extends MiniCpmError {
+  constructor(name: string) {
+    super(
+      "E_MISSING_FILE",
+      `${name} is not beside the weights.`,
+      "Give the whole folder of the release, or a GGUF file, which holds everything.",
+    );
+  }
+}
+
+/** A configuration file cannot be read as JSON. */
+export class JsonFileError extends MiniCpmError {
+  constructor(name: string, problem: string, options?: ErrorOptions) {
+    super("E_JSON_FILE", `${name} ${problem}.`, "Fetch it again from the model's release.", options);
+  }
+}
+
+/** The name or path leads to no model. */
+export class ModelNotFoundError extends MiniCpmError {
+  constructor(reference: string, problem: string, hint: string, options?: ErrorOptions) {
+    super("E_MODEL_NOT_FOUND", `${JSON.stringify(reference)}: ${problem}.`, hint, options);
+  }
+}

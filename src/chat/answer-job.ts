@@ -1,0 +1,259 @@
+import { ArgumentError } from "../base/errors.ts";
+import { beamSearch } from "../runtime/beam-search.ts";
+import { DecoderBeams } from "../runtime/decoder-beams.ts";
+import { type DecoderCache, decode, type FinishReason, type Prefilled, prefill } from "../runtime/generate.ts";
+import type { ModelRuntime } from "../runtime/model-runtime.ts";
+import type { Platform } from "../runtime/platform.ts";
+import { Sampler } from "../runtime/sampling/sampler.ts";
+import { GREEDY, type SamplingSettings, samplingSettings } from "../runtime/sampling/settings.ts";
+import type { Answer, ChatEvent } from "./answer.ts";
+import { AnswerWriter } from "./answer-writer.ts";
+import { type BuiltPrompt, buildPrompt } from "./build-prompt.ts";
+import type { ChatOptions } from "./chat-options.ts";
+import { type MaskerCache, schemaConstraint } from "./constraint.ts";
+import { type Message, splitConversation } from "./message.ts";
+import { readPicture } from "./picture.ts";
+import type { PictureStore, PlacedPicture } from "./picture-store.ts";
+import type { ChatTemplate } from "./templates/chat-template.ts";
+
+/** What all answers of a model share. */
+export interface AnswerContext {
+  readonly runtime: ModelRuntime;
+  readonly platform: Platform;
+  readonly template: ChatTemplate;
+  readonly pictures: PictureStore;
+  readonly maskers: MaskerCache;
+}
+
+type Emit = (event: ChatEvent) => void;
+
+/** A request whose prompt is in the cache. */
+interface Started {
+  readonly cache: DecoderCache;
+  readonly prompt: BuiltPrompt;
+  readonly placed: readonly PlacedPicture[];
+  readonly start: Prefilled;
+  readonly settings: SamplingSettings;
+  readonly stopIds: ReadonlySet<number>;
+  readonly clock: Clock;
+}
+
+/** Moments of a request, in milliseconds. */
+interface Clock {
+  readonly beginMs: number;
+  readonly cutMs: number;
+  readonly encodeMs: number;
+  readonly prefilledMs: number;
+}
+
+/** Answers one request, telling of its way. */
+export async function answerOnce(
+  context: AnswerContext,
+  messages: readonly Message[],
+  options: ChatOptions,
+  emit: Emit,
+): Promise<Answer> {
+  const started = await startAnswer(context, messages, options, emit);
+  const { lease } = started.start;
+  try {
+    const answer =
+      options.beams === undefined || options.beams < 2
+        ? await sampleAnswer(context, started, options, { start: started.start, emit })
+        : await beamAnswer(context, started, options, emit);
+    emit({ type: "done", answer });
+    return answer;
+  } finally {
+    if (options.beams === undefined || options.beams < 2) lease.release();
+  }
+}
+
+/** Reads the prompt once and samples it several times, all in the same steps. */
+export async function answerSamples(
+  context: AnswerContext,
+  messages: readonly Message[],
+  options: ChatOptions & { readonly count: number },
+): Promise<readonly Answer[]> {
+  const started = await startAnswer(context, messages, options, () => {});
+  const { pool } = started.cache;
+  const leases = [started.start.lease];
+  try {
+    for (let i = 1; i < options.count; i++) leases.push(pool.fork(started.start.lease));
+    return await Promise.all(
+      leases.map((lease, i) => {
+        const settings = { ...started.settings, seed: (started.settings.seed + i) >>> 0 };
+        const start = { lease, logits: started.start.logits.slice() };
+        return sampleAnswer(context, { ...started, settings }, options, { start, emit: () => {} });
+      }),
+    );
+  } finally {
+    for (const lease of leases) lease.release();
+  }
+}
+
+async function startAnswer(
+  context: AnswerContext,
+  messages: readonly Message[],
+  options: ChatOptions,
+  emit: Emit,
+): Promise<Started> {
+  const { runtime, platform, template, pictures } = context;
+  const { signal } = options;
+  const settings = settingsFor(runtime, options);
+  const beginMs = platform.nowMs();
+  const split = splitConversation(messages);
+  const read = await Promise.all(
+    split.pictures.map((part) => readPicture({ ...options, ...part }, runtime.description, platform, signal)),
+  );
+  const placed = await pictures.place(read);
+  const thinking = options.thinking ?? (options.schema === undefined ? undefined : false);
+  const prompt = buildPrompt(
+    { template, tokenizer: runtime.tokenizer, messages: split.messages, pictures: placed },
+    { ...options, thinking },
+  );
+  const cutMs = platform.nowMs();
+  const progress = (stage: "views" | "prompt") => (done: number, total: number) =>
+    emit({ type: "progress", stage, done, total });
+  let rows: Float32Array | undefined;
+  const isKept = (runtime.presentCache?.pool.keptLength(prompt.keys) ?? 0) > (prompt.visualAt.at(-1) ?? 0);
+  // the tower goes first, so that it can leave before the language model comes
+  if (placed.length > 0 && !isKept) rows = await pictures.rows(placed, { onView: progress("views"), signal });
+  const encodedMs = platform.nowMs();
+  const cache = await runtime.cache();
+  const start = await prefill(
+    cache,
+    {
+      ...prompt,
+      width: runtime.description.decoder.width,
+      visualRows: async () => rows ?? pictures.rows(placed, { signal }),
+    },
+    { signal, onProgress: progress("prompt") },
+  );
+  const clock = { beginMs, cutMs, encodeMs: encodedMs - cutMs, prefilledMs: platform.nowMs() };
+  return { cache, prompt, placed, start, settings, stopIds: stopIds(context, options), clock };
+}
+
+function settingsFor({ description, contextLength }: ModelRuntime, options: ChatOptions): SamplingSettings {
+  const { generation } = description;
+  const defaults = { ...GREEDY, ...generation, maxNewTokens: Math.min(generation.maxNewTokens, contextLength) };
+  return samplingSettings(defaults, options);
+}
+
+function stopIds({ template, runtime }: AnswerContext, options: ChatOptions): ReadonlySet<number> {
+  if (options.ignoresStopTokens === true) return new Set();
+  const { tokenizer } = runtime;
+  const ids = template.stopTokens.flatMap((token) => tokenizer.findId(token) ?? []);
+  const all = tokenizer.eosId === undefined ? ids : [...ids, tokenizer.eosId];
+  if (all.length > 0) return new Set(all);
+  throw new ArgumentError(
+    `The tokenizer has none of ${template.stopTokens.join(", ")}.`,
+    "Take tokenizer.json from the model's own release.",
+  );
+}
+
+interface SampleTarget {
+  readonly start: Prefilled;
+  readonly emit: Emit;
+}
+
+async function sampleAnswer(
+  context: AnswerContext,
+  started: Started,
+  options: ChatOptions,
+  { start, emit }: SampleTarget,
+): Promise<Answer> {
+  const { settings, cache } = started;
+  const constraint = schemaConstraint(context, options.schema);
+  const sampler = new Sampler({
+    settings,
+    stopIds: started.stopIds,
+    constraint,
+    topCount: options.tokenEvents,
+  });
+  const writer = writerFor(context, started, options, emit);
+  const steps = decode(cache, start, {
+    sampler,
+    stopIds: started.stopIds,
+    maxNewTokens: settings.maxNewTokens,
+    signal: options.signal,
+  });
+  let firstMs: number | undefined;
+  let reason: FinishReason = "length";
+  for (;;) {
+    const next = await steps.next();
+    if (next.done === true) {
+      reason = next.value;
+      break;
+    }
+    firstMs ??= context.platform.nowMs();
+    if (writer.push(next.value, started.stopIds.has(next.value.id))) {
+      reason = "stop string";
+      break;
+    }
+  }
+  return answerOf(context, started, { writer, reason, firstMs });
+}
+
+async function beamAnswer(context: AnswerContext, started: Started, options: ChatOptions, emit: Emit): Promise<Answer> {
+  const { settings, stopIds: ends, cache, start } = started;
+  if (options.schema !== undefined) {
+    throw new ArgumentError("A schema cannot guide beam search.", "Leave out beams, or the schema.");
+  }
+  using beams = new DecoderBeams(cache, start, options.signal);
+  const [best] = await beamSearch(start.logits, beams, {
+    beamCount: options.beams ?? 1,
+    maxNewTokens: settings.maxNewTokens,
+    minNewTokens: settings.minNewTokens,
+    repetitionPenalty: settings.repetitionPenalty,
+    stopIds: ends,
+    signal: options.signal,
+  });
+  const writer = writerFor(context, started, options, emit);
+  // the score is all that beam search knows of probabilities
+  for (const id of best?.ids ?? []) if (writer.push({ id, logProbability: 0, top: [] }, ends.has(id))) break;
+  const reason = ends.has(best?.ids.at(-1) ?? -1) ? "stop" : "length";
+  const answer = answerOf(context, started, { writer, reason, firstMs: undefined });
+  return { ...answer, logProbability: (best?.score ?? 0) * (best?.ids.length ?? 0) };
+}
+
+function writerFor(context: AnswerContext, started: Started, options: ChatOptions, emit: Emit): AnswerWriter {
+  return new AnswerWriter({
+    tokenizer: context.runtime.tokenizer,
+    startsThinking: started.prompt.startsThinking,
+    stop: options.stop ?? [],
+    givesTokens: options.tokenEvents !== undefined,
+    emit,
+  });
+}
+
+function answerOf(
+  { platform }: AnswerContext,
+  { clock, prompt, start }: Started,
+  end: { readonly writer: AnswerWriter; readonly reason: FinishReason; readonly firstMs: number | undefined },
+): Answer {
+  const { writer } = end;
+  const finishReason = writer.finish(end.reason);
+  const endMs = platform.nowMs();
+  const firstMs = end.firstMs ?? endMs;
+  const decodeMs = endMs - firstMs;
+  return {
+    text: writer.text,
+    thinking: writer.thinking,
+    finishReason,
+    tokens: writer.tokens,
+    logProbability: writer.logProbability,
+    usage: {
+      promptTokens: prompt.ids.length,
+      reusedTokens: start.lease.reused,
+      pictureTokens: prompt.visualAt.length,
+      completionTokens: writer.tokens.length,
+    },
+    timings: {
+      preprocessMs: clock.cutMs - clock.beginMs,
+      encodeMs: clock.encodeMs,
+      prefillMs: clock.prefilledMs - clock.cutMs - clock.encodeMs,
+      decodeMs,
+      firstTokenMs: firstMs - clock.beginMs,
+      tokensPerSecond: decodeMs > 0 ? ((writer.tokens.length - 1) / decodeMs) * 1000 : 0,
+    },
+  };
+}

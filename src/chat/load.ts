@@ -1,0 +1,96 @@
+import { type BackendName, createBackend } from "../backend/registry.ts";
+import type { ModelOptions } from "../model/minicpmv/version.ts";
+import type { CacheType } from "../nn/kv-cache.ts";
+import type { LoadOrder } from "../runtime/memory-plan.ts";
+import { ModelRuntime, type PartName } from "../runtime/model-runtime.ts";
+import { openFiles } from "../runtime/open-files.ts";
+import type { Bytes, LocateOptions, ModelParts, Platform } from "../runtime/platform.ts";
+import type { KernelChoice } from "../runtime/upload-part.ts";
+import { dequantise } from "../weights/quant/dequantise.ts";
+import { Model } from "./model.ts";
+
+/** A model by one reference, or its files one by one. */
+export type ModelReference =
+  | string
+  | URL
+  | Blob
+  | {
+      readonly language: Bytes;
+      readonly vision?: Bytes;
+      /** Files beside safetensors, by name: config.json, tokenizer.json, tokenizer_config.json, further shards. */
+      readonly files?: Readonly<Record<string, Bytes>>;
+    };
+
+/** How a model is opened. */
+export interface LoadOptions extends LocateOptions, ModelOptions {
+  readonly backend?: BackendName | undefined;
+  /** Threads; "auto" takes the cores of this machine. */
+  readonly threads?: number | "auto" | undefined;
+  /** Most bytes that weights, caches and workspaces may take. */
+  readonly memoryBytes?: number | undefined;
+  readonly load?: LoadOrder | undefined;
+  readonly kernels?: KernelChoice | undefined;
+  /** Tokens of prompt and answer together. */
+  readonly contextLength?: number | undefined;
+  /** Answers, beams and kept conversations that share the cache. */
+  readonly sequenceCount?: number | undefined;
+  readonly cacheType?: CacheType | undefined;
+  readonly onLoad?: ((part: PartName, doneBytes: number, totalBytes: number) => void) | undefined;
+}
+
+/** Opens a model: reads headers and checks every weight; the weights follow when they are needed. */
+export async function loadOn(platform: Platform, reference: ModelReference, options: LoadOptions = {}): Promise<Model> {
+  const parts = await partsOf(platform, reference, options);
+  const files = await openFiles(parts, platform, options.signal);
+  const { threads = "auto" } = options;
+  const backend = await createBackend(options.backend ?? "wasm", {
+    decode: dequantise,
+    threadCount: threads === "auto" ? platform.coreCount : threads,
+    ...(platform.startWorker === undefined ? {} : { startWorker: platform.startWorker }),
+  });
+  try {
+    const runtime = await ModelRuntime.open(files, {
+      ...options,
+      backend,
+      nowMs: () => platform.nowMs(),
+      memoryBudgetBytes: options.memoryBytes ?? platform.memoryBytes,
+      model: options,
+    });
+    return new Model(runtime, platform);
+  } catch (error) {
+    backend[Symbol.dispose]();
+    await files.language.close();
+    await files.vision?.close();
+    throw error;
+  }
+}
+
+async function partsOf(platform: Platform, reference: ModelReference, options: LoadOptions): Promise<ModelParts> {
+  if (typeof reference === "string") return platform.locate(reference, options);
+  if (reference instanceof URL) return platform.locate(reference.href, options);
+  if (reference instanceof Blob) {
+    const { vision } = options;
+    return { language: reference, ...(vision === undefined ? {} : { vision }), companion: async () => undefined };
+  }
+  const { language, vision, files = {} } = reference;
+  return {
+    language,
+    ...(vision === undefined ? {} : { vision }),
+    companion: async (name) => {
+      const file = files[name];
+      return file === undefined ? undefined : platform.open(file);
+    },
+  };
+}
+
+/** Opens a model in Node or in a page, whichever this is. See LoadOptions; throws what reading and checking files throws. */
+export async function load(reference: ModelReference, options: LoadOptions = {}): Promise<Model> {
+  return loadOn(await thisPlatform(), reference, options);
+}
+
+/** What this code runs on. */
+export async function thisPlatform(): Promise<Platform> {
+  const isNode = typeof process === "object" && typeof process.versions?.node === "string";
+  if (isNode) return (await import("../runtime/node/node-platform.ts")).nodePlatform();
+  return (await import("../runtime/web/web-platform.ts")).webPlatform();
+}

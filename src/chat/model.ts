@@ -1,0 +1,105 @@
+import { type TokenId, tokenId } from "../base/brand.ts";
+import { ArgumentError } from "../base/errors.ts";
+import type { ModelRuntime, RuntimeStats } from "../runtime/model-runtime.ts";
+import type { Platform } from "../runtime/platform.ts";
+import type { Answer, ChatEvent } from "./answer.ts";
+import { type AnswerContext, answerOnce, answerSamples } from "./answer-job.ts";
+import { buildPrompt } from "./build-prompt.ts";
+import type { ChatOptions } from "./chat-options.ts";
+import { EventChannel } from "./event-channel.ts";
+import { type Message, splitConversation } from "./message.ts";
+import { pictureCost, readPicture } from "./picture.ts";
+import { PictureStore } from "./picture-store.ts";
+import { CHAT_TEMPLATES } from "./templates/template-registry.ts";
+
+/** What a conversation will cost before anything is run. */
+export interface TokenCount {
+  readonly total: number;
+  /** Image tokens of each picture, markers left out. */
+  readonly pictures: readonly number[];
+  /** Tokens that the context has left for the answer; negative where the prompt does not fit. */
+  readonly left: number;
+}
+
+/** An opened model. Requests may overlap: their steps are run together. Dispose it to give memory and files back. */
+export class Model implements AsyncDisposable {
+  readonly runtime: ModelRuntime;
+  readonly #context: AnswerContext;
+
+  constructor(runtime: ModelRuntime, platform: Platform) {
+    this.runtime = runtime;
+    const { description } = runtime;
+    const template = CHAT_TEMPLATES[description.template];
+    this.#context = { runtime, platform, template, pictures: new PictureStore(runtime), maskers: new Map() };
+  }
+
+  /** "MiniCPM-V 2.6". */
+  get title(): string {
+    return this.runtime.description.title;
+  }
+
+  get stats(): RuntimeStats {
+    return this.runtime.stats;
+  }
+
+  /** Streams an answer. Leaving the loop early cancels it. */
+  async *chat(messages: readonly Message[], options: ChatOptions = {}): AsyncGenerator<ChatEvent, void> {
+    const channel = new EventChannel<ChatEvent>();
+    const left = new AbortController();
+    const signal = options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
+    const job = answerOnce(this.#context, messages, { ...options, signal }, (event) => channel.push(event));
+    job.then(
+      () => channel.finish(),
+      (error: unknown) => channel.fail(error),
+    );
+    try {
+      yield* channel.read();
+    } finally {
+      left.abort();
+      // the sequence must be given back before the caller goes on
+      await job.catch(() => {});
+    }
+  }
+
+  /** The whole answer. */
+  async complete(messages: readonly Message[], options: ChatOptions = {}): Promise<Answer> {
+    return answerOnce(this.#context, messages, options, () => {});
+  }
+
+  /** Several sampled answers to one prompt, which is read once. Sample i has seed + i. */
+  async samples(messages: readonly Message[], count: number, options: ChatOptions = {}): Promise<readonly Answer[]> {
+    if (!Number.isInteger(count) || count < 1) {
+      throw new ArgumentError(`${count} samples were asked for.`, "Ask for at least one.");
+    }
+    return answerSamples(this.#context, messages, { ...options, count });
+  }
+
+  /** Token ids of a text; special tokens written in it stay text. */
+  tokenise(text: string, options: { readonly parseSpecial?: boolean } = {}): TokenId[] {
+    return this.runtime.tokenizer.encode(text, options);
+  }
+
+  detokenise(ids: readonly number[]): string {
+    return this.runtime.tokenizer.decode(ids.map(tokenId));
+  }
+
+  /** What a conversation costs, pictures included; they are read and measured, not encoded. */
+  async countTokens(messages: readonly Message[], options: ChatOptions = {}): Promise<TokenCount> {
+    const { runtime, platform, template, pictures } = this.#context;
+    const split = splitConversation(messages);
+    const read = await Promise.all(
+      split.pictures.map((part) => readPicture({ ...options, ...part }, runtime.description, platform)),
+    );
+    const placed = await pictures.place(read);
+    const { ids } = buildPrompt(
+      { template, tokenizer: runtime.tokenizer, messages: split.messages, pictures: placed },
+      options,
+    );
+    return { total: ids.length, pictures: read.map(pictureCost), left: runtime.contextLength - ids.length };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.runtime[Symbol.asyncDispose]();
+    this.runtime.backend[Symbol.dispose]();
+  }
+}

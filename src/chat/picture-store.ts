@@ -1,0 +1,105 @@
+import type { PreparedPicture } from "../image/prepare-picture.ts";
+import type { ModelRuntime } from "../runtime/model-runtime.ts";
+import { cutPicture, type Picture, pictureKey } from "./picture.ts";
+
+/** A picture that a prompt shows: its place in keys, and its cut. */
+export interface PlacedPicture {
+  readonly picture: Picture;
+  readonly prepared: PreparedPicture;
+  /** Number of this content within this model; equal content has equal numbers. */
+  readonly serial: number;
+  readonly key: string;
+}
+
+export interface EncodeRequest {
+  readonly onView?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Encoded rows kept at most; about sixty full pictures of the largest version. */
+const KEPT_BYTES = 2 ** 29;
+
+/** Encoded pictures of one model by content, so that a second question does not encode them again. */
+export class PictureStore {
+  readonly #runtime: ModelRuntime;
+  readonly #rows = new Map<string, Float32Array>();
+  readonly #serials = new Map<string, number>();
+  #bytes = 0;
+
+  constructor(runtime: ModelRuntime) {
+    this.#runtime = runtime;
+  }
+
+  /** Cuts the pictures of a request and names them. Nothing is encoded. */
+  async place(pictures: readonly Picture[]): Promise<readonly PlacedPicture[]> {
+    const prepared = pictures.map(cutPicture);
+    const grids = prepared.flatMap(({ views }) => views.map(({ grid }) => grid));
+    // where views are padded to the longest of the request, the others are part of a picture's content
+    const padding = this.#runtime.description.encoder.paddedLength(grids) ?? "";
+    return Promise.all(
+      pictures.map(async (picture, i) => {
+        const key = `${await pictureKey(picture)} ${padding}`;
+        const serial = this.#serials.get(key) ?? this.#serials.size;
+        this.#serials.set(key, serial);
+        return { picture, prepared: prepared[i], serial, key };
+      }),
+    );
+  }
+
+  has({ key }: PlacedPicture): boolean {
+    return this.#rows.has(key);
+  }
+
+  /** Rows of all pictures one after another [ΣQ, D]; encodes what is not kept. */
+  async rows(pictures: readonly PlacedPicture[], request: EncodeRequest): Promise<Float32Array> {
+    const missing = pictures.filter((picture, i) => !this.has(picture) && isFirst(pictures, i));
+    const kept = new Map(pictures.map(({ key }) => [key, this.#rows.get(key)]));
+    if (missing.length > 0) {
+      // padding is settled by the request as a whole, so then all of it is encoded together
+      const grids = pictures.flatMap(({ prepared }) => prepared.views.map(({ grid }) => grid));
+      const isPadded = this.#runtime.description.encoder.paddedLength(grids) !== undefined;
+      for (const [key, rows] of await this.#encode(isPadded ? pictures : missing, request)) kept.set(key, rows);
+    }
+    return concatenate(pictures.map(({ key }) => kept.get(key) ?? new Float32Array()));
+  }
+
+  async #encode(pictures: readonly PlacedPicture[], request: EncodeRequest): Promise<Map<string, Float32Array>> {
+    const views = pictures.flatMap(({ prepared }) => prepared.views);
+    const encoded = await this.#runtime.encode(views, { onProgress: request.onView, signal: request.signal });
+    const result = new Map<string, Float32Array>();
+    let at = 0;
+    for (const { key, prepared } of pictures) {
+      const rows = concatenate(encoded.slice(at, at + prepared.views.length).map((view) => view.rows));
+      at += prepared.views.length;
+      result.set(key, rows);
+      this.#keep(key, rows);
+    }
+    return result;
+  }
+
+  #keep(key: string, rows: Float32Array): void {
+    if (this.#rows.has(key)) return;
+    this.#rows.set(key, rows);
+    this.#bytes += rows.byteLength;
+    for (const [oldest, { byteLength }] of this.#rows) {
+      if (this.#bytes <= KEPT_BYTES || oldest === key) break;
+      this.#rows.delete(oldest);
+      this.#bytes -= byteLength;
+    }
+  }
+}
+
+function isFirst(pictures: readonly PlacedPicture[], index: number): boolean {
+  return pictures.findIndex(({ key }) => key === pictures[index].key) === index;
+}
+
+function concatenate(parts: readonly Float32Array[]): Float32Array {
+  if (parts.length === 1) return parts[0];
+  const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}

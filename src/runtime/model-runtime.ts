@@ -1,0 +1,255 @@
+import { DisposedError } from "../base/errors.ts";
+import type { Patches } from "../image/patchify.ts";
+import { bindModel, type ModelWeights } from "../model/bind-model.ts";
+import { describeModel } from "../model/minicpmv/registry.ts";
+import type { ModelDescription, ModelOptions } from "../model/minicpmv/version.ts";
+import type { CacheType } from "../nn/kv-cache.ts";
+import type { Backend, WeightUse } from "../tensor/backend.ts";
+import { weightUses } from "../tensor/weight-uses.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { DecoderRunner, decoderGraphs } from "./decoder-runner.ts";
+import type { DecoderCache } from "./generate.ts";
+import { type LoadOrder, type MemoryPlan, planMemory } from "./memory-plan.ts";
+import type { OpenedFiles } from "./open-files.ts";
+import { SequencePool } from "./sequence-pool.ts";
+import { StepQueue } from "./step-queue.ts";
+import { type KernelChoice, type ResidentPart, uploadPart } from "./upload-part.ts";
+import { DEFAULT_BATCH, type EncodedView, type VisionBatch, VisionRunner } from "./vision-runner.ts";
+
+/** Positions of one conversation unless told otherwise: what the published command lines use. */
+export const DEFAULT_CONTEXT_LENGTH = 4096;
+/** Answers, beams and kept beginnings that share the cache unless told otherwise. */
+const DEFAULT_SEQUENCE_COUNT = 4;
+
+export interface RuntimeOptions {
+  readonly backend: Backend;
+  readonly nowMs: () => number;
+  readonly memoryBudgetBytes: number;
+  readonly load?: LoadOrder | undefined;
+  readonly kernels?: KernelChoice | undefined;
+  readonly contextLength?: number | undefined;
+  readonly sequenceCount?: number | undefined;
+  readonly cacheType?: CacheType | undefined;
+  readonly batch?: VisionBatch | undefined;
+  readonly model?: ModelOptions | undefined;
+  readonly onLoad?: ((part: PartName, doneBytes: number, totalBytes: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type PartName = "tower" | "language model";
+
+/** One loading of a part. */
+export interface LoadRecord {
+  readonly part: PartName;
+  readonly ms: number;
+  readonly residentBytes: number;
+}
+
+/** What a model has taken so far. */
+export interface RuntimeStats {
+  readonly loads: readonly LoadRecord[];
+  readonly residentBytes: number;
+  readonly peakResidentBytes: number;
+  readonly plannedPeakBytes: number;
+  /** Views that were encoded, and steps and rows that the decoder ran. */
+  readonly encodedViews: number;
+  readonly steps: number;
+  readonly rows: number;
+}
+
+/**
+ * A model's files, weights and runners: brings each part into memory when it is needed, in the order that the budget
+ * allows. Dispose it to give everything back.
+ */
+export class ModelRuntime implements AsyncDisposable {
+  readonly description: ModelDescription;
+  readonly tokenizer: Tokenizer;
+  readonly plan: MemoryPlan;
+  readonly contextLength: number;
+  readonly backend: Backend;
+  readonly #files: OpenedFiles;
+  readonly #options: RuntimeOptions;
+  readonly #sources: ModelWeights;
+  readonly #uses: Readonly<Record<string, readonly WeightUse[]>>;
+  readonly #loads: LoadRecord[] = [];
+  #peakResidentBytes = 0;
+  #encodedViews = 0;
+  #past = { steps: 0, rows: 0 };
+  #vision: { readonly part: ResidentPart; readonly runner: VisionRunner } | undefined;
+  #decoder: { readonly part: ResidentPart; readonly cache: DecoderCache } | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #isDisposed = false;
+
+  private constructor(files: OpenedFiles, description: ModelDescription, options: RuntimeOptions) {
+    this.#files = files;
+    this.#options = options;
+    this.description = description;
+    this.tokenizer = files.tokenizer;
+    this.backend = options.backend;
+    this.contextLength = Math.min(options.contextLength ?? DEFAULT_CONTEXT_LENGTH, description.decoder.contextLength);
+    const graphs = {
+      vision: [description.encoder.graph(this.#batch)],
+      decoder: decoderGraphs(this.#decoderOptions).map(({ graph }) => graph),
+    };
+    this.#sources = bindModel(description, files, graphs);
+    this.#uses = weightUses([...graphs.vision, ...graphs.decoder]);
+    this.plan = planMemory({
+      vision: { sources: this.#sources.vision.values(), graphs: graphs.vision },
+      decoder: { sources: this.#sources.decoder.values(), graphs: graphs.decoder },
+      order: options.load ?? "sequential",
+      budgetBytes: options.memoryBudgetBytes,
+    });
+  }
+
+  /** Describes and checks the files; loads weights only where they are to be loaded together. */
+  static async open(files: OpenedFiles, options: RuntimeOptions): Promise<ModelRuntime> {
+    const description = await describeModel(files, options.model);
+    const runtime = new ModelRuntime(files, description, options);
+    if (options.load === "together") {
+      await runtime.#loadVision();
+      await runtime.#loadDecoder();
+    }
+    return runtime;
+  }
+
+  get stats(): RuntimeStats {
+    const counts = this.#decoder?.cache.queue.counts ?? { steps: 0, rows: 0 };
+    return {
+      loads: [...this.#loads],
+      residentBytes: this.backend.residentBytes,
+      peakResidentBytes: Math.max(this.#peakResidentBytes, this.backend.residentBytes),
+      plannedPeakBytes: this.plan.peakBytes,
+      encodedViews: this.#encodedViews,
+      steps: this.#past.steps + counts.steps,
+      rows: this.#past.rows + counts.rows,
+    };
+  }
+
+  /** The decoder's cache if it is in memory now, to look into without loading it. */
+  get presentCache(): DecoderCache | undefined {
+    return this.#decoder?.cache;
+  }
+
+  /** Encodes all views of a request. Frees the decoder first where both do not fit. */
+  encode(
+    views: readonly Patches[],
+    options: {
+      readonly onProgress?: ((done: number, total: number) => void) | undefined;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<readonly EncodedView[]> {
+    return this.#inTurn(async () => {
+      if (!this.plan.keepsBoth) this.#freeDecoder();
+      const runner = await this.#loadVision();
+      const { onProgress, signal } = options;
+      const encoded = await runner.encode(views, {
+        ...(onProgress === undefined ? {} : { onProgress }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+      this.#encodedViews += views.length;
+      this.#notePeak();
+      if (!this.plan.keepsBoth) this.#freeVision();
+      return encoded;
+    });
+  }
+
+  /** The decoder with its cache, loaded if it is not. */
+  cache(): Promise<DecoderCache> {
+    return this.#inTurn(() => this.#loadDecoder());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isDisposed) throw new DisposedError("the model", "disposed again");
+    this.#isDisposed = true;
+    await this.#turn.catch(() => {});
+    this.#freeVision();
+    this.#freeDecoder();
+    await this.#files.language.close();
+    await this.#files.vision?.close();
+  }
+
+  get #batch(): VisionBatch {
+    return this.#options.batch ?? DEFAULT_BATCH;
+  }
+
+  get #decoderOptions() {
+    const { sequenceCount = DEFAULT_SEQUENCE_COUNT, cacheType } = this.#options;
+    return {
+      config: this.description.decoder,
+      contextLength: this.contextLength,
+      sequenceCount,
+      // sequences share pages: what one long conversation needs serves several short ones
+      cachedPositions: this.contextLength,
+      ...(cacheType === undefined ? {} : { cacheType }),
+    };
+  }
+
+  /** Parts come and go one after another. */
+  #inTurn<T>(job: () => Promise<T>): Promise<T> {
+    if (this.#isDisposed) throw new DisposedError("the model", "used");
+    const result = this.#turn.then(job);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  async #loadVision(): Promise<VisionRunner> {
+    if (this.#vision !== undefined) return this.#vision.runner;
+    const part = await this.#upload("tower", this.#sources.vision);
+    const runner = new VisionRunner({
+      encoder: this.description.encoder,
+      backend: this.backend,
+      weights: part.weights,
+      batch: this.#batch,
+    });
+    this.#vision = { part, runner };
+    this.#notePeak();
+    return runner;
+  }
+
+  async #loadDecoder(): Promise<DecoderCache> {
+    if (this.#decoder !== undefined) return this.#decoder.cache;
+    const part = await this.#upload("language model", this.#sources.decoder);
+    const decoder = new DecoderRunner({ ...this.#decoderOptions, backend: this.backend, weights: part.weights });
+    const cache = { decoder, queue: new StepQueue(decoder), pool: new SequencePool(decoder) };
+    this.#decoder = { part, cache };
+    this.#notePeak();
+    return cache;
+  }
+
+  async #upload(part: PartName, sources: ModelWeights["vision"]): Promise<ResidentPart> {
+    const { backend, nowMs, onLoad, signal, kernels = "tuned" } = this.#options;
+    const startedMs = nowMs();
+    const resident = await uploadPart({
+      backend,
+      sources,
+      uses: this.#uses,
+      kernels,
+      signal,
+      onProgress: (done, total) => onLoad?.(part, done, total),
+    });
+    this.#loads.push({ part, ms: nowMs() - startedMs, residentBytes: resident.residentBytes });
+    return resident;
+  }
+
+  #freeVision(): void {
+    this.#vision?.runner[Symbol.dispose]();
+    this.#vision?.part[Symbol.dispose]();
+    this.#vision = undefined;
+  }
+
+  #freeDecoder(): void {
+    if (this.#decoder === undefined) return;
+    const { cache, part } = this.#decoder;
+    this.#past = {
+      steps: this.#past.steps + cache.queue.counts.steps,
+      rows: this.#past.rows + cache.queue.counts.rows,
+    };
+    cache.decoder[Symbol.dispose]();
+    part[Symbol.dispose]();
+    this.#decoder = undefined;
+  }
+
+  #notePeak(): void {
+    this.#peakResidentBytes = Math.max(this.#peakResidentBytes, this.backend.residentBytes);
+  }
+}
