@@ -1,0 +1,36 @@
+import { invariant } from "../base/invariant.ts";
+import type { Answer, ChatEvent } from "../chat/answer.ts";
+import { stageText, type Terminal } from "./terminal.ts";
+
+/** Shows an answer as it comes: thoughts dimmed on stderr, the answer on stdout. Gives the whole answer. */
+export async function streamAnswer(events: AsyncIterable<ChatEvent>, terminal: Terminal): Promise<Answer> {
+  let answer: Answer | undefined;
+  let isThinking = false;
+  for await (const event of events) {
+    switch (event.type) {
+      case "progress":
+        terminal.progress(stageText(event.stage, event.done, event.total));
+        break;
+      case "thinking":
+        if (!isThinking) terminal.note(terminal.paint("dim", "Thinking:"));
+        isThinking = true;
+        terminal.aside(terminal.paint("dim", event.text));
+        break;
+      case "text":
+        if (isThinking) terminal.note("");
+        isThinking = false;
+        terminal.out(event.text);
+        break;
+      case "token":
+        break;
+      case "done":
+        answer = event.answer;
+    }
+  }
+  invariant(answer !== undefined, "an answer ended without its end");
+  if (!answer.text.endsWith("\n")) terminal.out("\n");
+  if (answer.finishReason === "length") {
+    terminal.note(terminal.paint("yellow", "The answer stopped at its length limit; -n raises it."));
+  }
+  return answer;
+}
