@@ -21,3 +21,10 @@ export class ProjectorError extends MiniCpmError {
     );
   }
 }
+
+/** A model cannot be written as a GGUF pair. */
+export class ExportError extends MiniCpmError {
+  constructor(problem: string, hint: string) {
+    super("E_EXPORT", `${problem}.`, `${hint}.`);
+  }
+}

@@ -83,11 +83,23 @@ function decoderConfig(config: ConfigJson, text: ConfigJson): DecoderConfig {
   };
 }
 
+/** Base of the rotary embedding, wherever a release writes it. */
+export function ropeTheta(config: ConfigJson): number {
+  const text = config.has("text_config") ? config.object("text_config") : config;
+  const settings = ropeSettings(text)?.settings;
+  return text.number("rope_theta", settings?.number("rope_theta", 10000) ?? 10000);
+}
+
+/** transformers 5 moved the settings into rope_parameters. */
+function ropeSettings(text: ConfigJson): { readonly key: string; readonly settings: ConfigJson } | undefined {
+  const key = ["rope_parameters", "rope_scaling"].find((each) => text.has(each));
+  return key === undefined ? undefined : { key, settings: text.object(key) };
+}
+
 function rotary(text: ConfigJson, headWidth: number): Pick<DecoderConfig, "inverseFrequencies" | "contextLength"> {
-  // transformers 5 moved the settings into rope_parameters
-  const rope = ["rope_parameters", "rope_scaling"].find((key) => text.has(key));
-  const settings = rope === undefined ? undefined : text.object(rope);
-  const theta = text.number("rope_theta", settings?.number("rope_theta", 10000) ?? 10000);
+  const rope = ropeSettings(text);
+  const settings = rope?.settings;
+  const theta = ropeTheta(text);
   const share = text.number("partial_rotary_factor", settings?.number("partial_rotary_factor", 1) ?? 1);
   const rotatedWidth = Math.floor(headWidth * share);
   const contextLength = text.count("max_position_embeddings");
@@ -96,7 +108,7 @@ function rotary(text: ConfigJson, headWidth: number): Pick<DecoderConfig, "inver
     return { inverseFrequencies: inverseFrequencies({ theta, rotatedWidth }), contextLength };
   }
   if (type !== "longrope" || settings.number("factor", 1) !== 1) {
-    throw new ConfigError(`${rope}.rope_type`, "default, or longrope with factor 1", settings.raw("rope_type"));
+    throw new ConfigError(`${rope?.key}.rope_type`, "default, or longrope with factor 1", settings.raw("rope_type"));
   }
   const long = longRopeFactors({
     short: settings.numbers("short_factor"),
