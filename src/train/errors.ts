@@ -21,3 +21,37 @@ export class CheckpointMismatchError extends MiniCpmError {
     );
   }
 }
+
+/** A sample of a data file cannot be trained on. */
+export class DataSampleError extends MiniCpmError {
+  constructor(
+    place: SamplePlace,
+    problem: string,
+    hint = "Correct this sample or take it out.",
+    options?: ErrorOptions,
+  ) {
+    super("E_DATA_SAMPLE", `${describePlace(place)}: ${problem}.`, hint, options);
+  }
+}
+
+/** Where a sample stands. */
+export interface SamplePlace {
+  readonly file: string;
+  /** Index from 0 in a JSON array; undefined for the file as a whole. */
+  readonly index?: number;
+  /** Line from 1 in a JSONL file. */
+  readonly line?: number;
+  readonly id?: string;
+}
+
+function describePlace({ file, index, line, id }: SamplePlace): string {
+  const place = line === undefined ? (index === undefined ? "" : `, sample ${index}`) : `, line ${line}`;
+  return `${file}${place}${id === undefined ? "" : ` (id ${JSON.stringify(id)})`}`;
+}
+
+/** A recipe says something that cannot be run. */
+export class RecipeError extends MiniCpmError {
+  constructor(place: string, problem: string, hint = "Correct the recipe; docs/training.md explains each field.") {
+    super("E_RECIPE", `Recipe field ${place} ${problem}.`, hint);
+  }
+}
