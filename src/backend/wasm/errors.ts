@@ -46,3 +46,25 @@ export class WeightBytesError extends MiniCpmError {
     );
   }
 }
+
+/** A weight holds NaN or infinity, as damaged scales do. */
+export class WeightValueError extends MiniCpmError {
+  constructor(name: string, row: number, value: number) {
+    super(
+      "E_WEIGHT_VALUE",
+      `Weight "${name}" holds ${value} in row ${row}.`,
+      "The file is damaged: download it again, or compare its checksum with the published one.",
+    );
+  }
+}
+
+/** A weight's shape is not the one that the graph was recorded with. */
+export class WeightShapeError extends MiniCpmError {
+  constructor(name: string, expected: readonly number[], actual: readonly number[]) {
+    super(
+      "E_WEIGHT_SHAPE",
+      `Weight "${name}" is [${actual.join(", ")}], but the graph was recorded for [${expected.join(", ")}].`,
+      "Check that the configuration matches the weights.",
+    );
+  }
+}

@@ -17,7 +17,8 @@ import { buildKernelModule, KERNEL_SIGNATURES, MAXIMUM_MEMORY_PAGES } from "./ke
 import { inlinePool, type StartWorker, type ThreadPool, workerPool } from "./thread-pool.ts";
 import { type Engine, WasmExecutable } from "./wasm-executable.ts";
 import { WasmState } from "./wasm-state.ts";
-import { type DecodeStored, uploadWeight } from "./wasm-weight.ts";
+import { uploadWeight } from "./wasm-weight.ts";
+import type { DecodeStored } from "./weight-rows.ts";
 import { CONTROL_WORDS } from "./worker-loop.ts";
 
 export interface WasmBackendOptions {

@@ -1,16 +1,16 @@
 import { DisposedError, UnsupportedError } from "../../base/errors.ts";
-import type { ResidentWeight, UploadOptions, WeightSource, WeightUse } from "../../tensor/backend.ts";
-import type { StorageType } from "../../tensor/dtype.ts";
-import { WeightBytesError } from "./errors.ts";
+import type { Precision, ResidentWeight, UploadOptions, WeightSource, WeightUse } from "../../tensor/backend.ts";
+import { STORAGE_BLOCKS } from "../../tensor/dtype.ts";
+import { WeightBytesError, WeightTypeError, WeightValueError } from "./errors.ts";
 import type { Heap } from "./heap.ts";
-import { f32PanelLength, packF32Rows } from "./kernels/gemm-f32.ts";
-
-/** Decodes stored elements; given by the caller because formats belong to a higher layer. */
-export type DecodeStored = (type: StorageType, bytes: Uint8Array, elementCount: number) => Float32Array;
+import { layoutBytes, layoutFor, type WeightLayout } from "./weight-layout.ts";
+import { type DecodeStored, type StoredRows, storedBytes, writeFloats, writeStored } from "./weight-rows.ts";
 
 /** One form of a weight in memory. */
 export interface WeightForm {
-  readonly layout: "panelsF32" | "rowsF32" | "rowsF16" | "rowsBF16";
+  readonly layout: WeightLayout;
+  /** Panels of Wᵀ for a weight stored [in, out]. */
+  readonly isTransposed: boolean;
   readonly address: number;
   readonly bytes: number;
 }
@@ -19,154 +19,160 @@ export interface WeightForm {
 export class WasmWeight implements ResidentWeight {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly forms: ReadonlyMap<WeightUse, WeightForm>;
+  readonly precision: Precision;
+  readonly #forms: ReadonlyMap<WeightUse, WeightForm>;
   readonly #heap: Heap;
   #isDisposed = false;
 
-  constructor(source: WeightSource, forms: ReadonlyMap<WeightUse, WeightForm>, heap: Heap) {
+  constructor(source: WeightSource, precision: Precision, forms: ReadonlyMap<WeightUse, WeightForm>, heap: Heap) {
     this.name = source.name;
     this.shape = source.shape;
-    this.forms = forms;
+    this.precision = precision;
+    this.#forms = forms;
     this.#heap = heap;
   }
 
   get residentBytes(): number {
-    return [...new Set(this.forms.values())].reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#ownForms().reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** The form that serves a use. Throws WeightTypeError when it was not uploaded for that. */
+  form(use: WeightUse): WeightForm {
+    if (this.#isDisposed) throw new DisposedError(`weight "${this.name}"`, "used");
+    const form = this.#forms.get(use);
+    if (form === undefined) throw new WeightTypeError(this.name, "uploaded for another use", use);
+    return form;
   }
 
   replace(values: Float32Array): void {
-    const { rowCount, rowLength } = matrixShape(this.shape);
-    for (const [use, form] of this.forms) {
-      if (form.layout === "rowsF16" || form.layout === "rowsBF16") {
-        throw new UnsupportedError(`Weight "${this.name}" is kept in 16 bit.`, "Train from a float32 checkpoint.");
+    if (this.#isDisposed) throw new DisposedError(`weight "${this.name}"`, "used");
+    for (const { layout, isTransposed, address, bytes } of this.#ownForms()) {
+      if (formatOf(layout) !== "F32") {
+        throw new UnsupportedError(
+          `Weight "${this.name}" is kept as ${formatOf(layout)}.`,
+          "Train from a float32 checkpoint.",
+        );
       }
-      const target = new Float32Array(this.#heap.memory.buffer, form.address, form.bytes / 4);
-      writeRows(target, values, { form, use, begin: 0, rowCount, rowLength });
+      const stored = { begin: 0, ...matrixShape(this.shape) };
+      const target = new Uint8Array(this.#heap.memory.buffer, address, bytes);
+      writeFloats(target, values, { layout, isTransposed, stored });
     }
   }
 
   [Symbol.dispose](): void {
     if (this.#isDisposed) throw new DisposedError(`weight "${this.name}"`, "disposed again");
     this.#isDisposed = true;
-    for (const { address, bytes } of new Set(this.forms.values())) this.#heap.free(address, bytes);
+    for (const { address, bytes } of this.#ownForms()) this.#heap.free(address, bytes);
+  }
+
+  #ownForms(): readonly WeightForm[] {
+    return [...new Set(this.#forms.values())];
   }
 }
+
+const formatOf = (layout: WeightLayout): string => (layout.kind === "rows" ? layout.element : layout.format);
 
 /** Elements read from the file at once. */
 const CHUNK_ELEMENTS = 1 << 20;
 
-/** Reads a weight in bounded chunks into the forms that its uses need. On failure nothing stays allocated. */
+/**
+ * Reads a weight in bounded chunks into the forms that its uses need. On failure nothing stays allocated. Throws
+ * WeightTypeError, WeightBytesError, WeightValueError, OutOfMemoryError.
+ */
 export async function uploadWeight(
   source: WeightSource,
   options: UploadOptions,
   { heap, decode }: { readonly heap: Heap; readonly decode: DecodeStored },
 ): Promise<WasmWeight> {
+  const forms = allocateForms(source, options, heap);
+  const own = [...new Set(forms.values())];
+  try {
+    // every chunk is read once, whatever the number of forms
+    await forChunks(source, options.signal, (stored) => {
+      if (options.checkFinite === true) requireFinite(source, decode, stored);
+      for (const { layout, isTransposed, address, bytes } of own) {
+        // made again for each chunk: the memory may have grown while the file was read
+        const target = new Uint8Array(heap.memory.buffer, address, bytes);
+        writeStored(target, stored, { layout, isTransposed, decode });
+      }
+    });
+  } catch (error) {
+    for (const { address, bytes } of own) heap.free(address, bytes);
+    throw error;
+  }
+  return new WasmWeight(source, options.precision, forms, heap);
+}
+
+function allocateForms(source: WeightSource, options: UploadOptions, heap: Heap): ReadonlyMap<WeightUse, WeightForm> {
+  const block = STORAGE_BLOCKS[source.type];
+  if (block === undefined) throw new WeightTypeError(source.name, source.type, options.uses.join(" and "));
+  const { rowCount, rowLength } = matrixShape(source.shape);
+  if (rowLength % block.elements !== 0) {
+    throw new WeightTypeError(source.name, `${source.type} with rows of ${rowLength}`, options.uses.join(" and "));
+  }
   const forms = new Map<WeightUse, WeightForm>();
-  const made: WeightForm[] = [];
+  const byKey = new Map<string, WeightForm>();
   try {
     for (const use of options.uses) {
-      const layout = layoutFor(use, source.type);
-      const existing = made.find((form) => form.layout === layout && layout !== "panelsF32");
-      const form = existing ?? (await uploadForm(source, { use, layout, heap, decode, signal: options.signal }, made));
+      const layout = layoutFor(use, source.type, options);
+      const isTransposed = use === "transposed";
+      const key = `${layout.kind} ${formatOf(layout)} ${isTransposed}`;
+      const form = byKey.get(key) ?? allocateForm({ layout, isTransposed }, { rowCount, rowLength }, heap);
+      byKey.set(key, form);
       forms.set(use, form);
     }
   } catch (error) {
-    for (const { address, bytes } of made) heap.free(address, bytes);
+    for (const { address, bytes } of byKey.values()) heap.free(address, bytes);
     throw error;
   }
-  return new WasmWeight(source, forms, heap);
+  return forms;
 }
 
-function layoutFor(use: WeightUse, type: StorageType): WeightForm["layout"] {
-  if (use === "linear" || use === "transposed") return "panelsF32";
-  if (use === "table" && type === "F16") return "rowsF16";
-  if (use === "table" && type === "BF16") return "rowsBF16";
-  return "rowsF32";
+function allocateForm(
+  { layout, isTransposed }: Pick<WeightForm, "layout" | "isTransposed">,
+  { rowCount, rowLength }: MatrixShape,
+  heap: Heap,
+): WeightForm {
+  const bytes = isTransposed ? layoutBytes(layout, rowLength, rowCount) : layoutBytes(layout, rowCount, rowLength);
+  const address = heap.allocate(bytes);
+  new Uint8Array(heap.memory.buffer, address, bytes).fill(0);
+  return { layout, isTransposed, address, bytes };
 }
 
-interface FormRequest {
-  readonly use: WeightUse;
-  readonly layout: WeightForm["layout"];
-  readonly heap: Heap;
-  readonly decode: DecodeStored;
-  readonly signal: AbortSignal | undefined;
-}
-
-async function uploadForm(source: WeightSource, request: FormRequest, made: WeightForm[]): Promise<WeightForm> {
-  const { use, layout, heap } = request;
+async function forChunks(
+  source: WeightSource,
+  signal: AbortSignal | undefined,
+  write: (stored: StoredRows) => void,
+): Promise<void> {
   const { rowCount, rowLength } = matrixShape(source.shape);
-  const [out, into] = use === "transposed" ? [rowLength, rowCount] : [rowCount, rowLength];
-  const isHalf = layout === "rowsF16" || layout === "rowsBF16";
-  const elements = layout === "panelsF32" ? f32PanelLength(out, into) : padTo8(rowCount * rowLength);
-  const bytes = elements * (isHalf ? 2 : 4);
-  const form: WeightForm = { layout, address: heap.allocate(bytes), bytes };
-  made.push(form);
-  new Uint8Array(heap.memory.buffer, form.address, bytes).fill(0);
   const step = Math.max(1, Math.floor(CHUNK_ELEMENTS / rowLength));
   for (let begin = 0; begin < rowCount; begin += step) {
-    request.signal?.throwIfAborted();
+    signal?.throwIfAborted();
     const end = Math.min(rowCount, begin + step);
-    const stored = await source.readRows(begin, end);
-    if (isHalf) {
-      copyHalves(source, { stored, form, heap, firstElement: begin * rowLength, elements: (end - begin) * rowLength });
-      continue;
-    }
-    const rows = request.decode(source.type, stored, (end - begin) * rowLength);
-    // made again for each chunk: the memory may have grown while the file was read
-    const target = new Float32Array(heap.memory.buffer, form.address, elements);
-    writeRows(target, rows, { form, use, begin, rowCount, rowLength });
+    const bytes = await source.readRows(begin, end);
+    const expected = storedBytes(source.type, rowLength, end - begin);
+    if (bytes.byteLength !== expected) throw new WeightBytesError(source.name, expected, bytes.byteLength);
+    write({ type: source.type, bytes, begin, rowCount, rowLength });
   }
-  return form;
 }
 
-interface RowWrite {
-  readonly form: WeightForm;
-  readonly use: WeightUse;
-  /** First row of the chunk. */
-  readonly begin: number;
+function requireFinite(
+  source: WeightSource,
+  decode: DecodeStored,
+  { type, bytes, begin, rowLength }: StoredRows,
+): void {
+  const { elements, bytes: blockBytes } = STORAGE_BLOCKS[type];
+  const values = decode(type, bytes, (bytes.byteLength / blockBytes) * elements);
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw new WeightValueError(source.name, begin + Math.floor(bad / rowLength), values[bad]);
+}
+
+interface MatrixShape {
   readonly rowCount: number;
   readonly rowLength: number;
 }
 
-function writeRows(
-  target: Float32Array,
-  rows: Float32Array,
-  { form, use, begin, rowCount, rowLength }: RowWrite,
-): void {
-  if (form.layout === "rowsF32") target.set(rows, begin * rowLength);
-  else if (use === "linear") packF32Rows(target, rows, begin, rowLength);
-  else packTransposed(target, rows, { begin, into: rowCount, out: rowLength });
-}
-
-interface HalfCopy {
-  readonly stored: Uint8Array;
-  readonly form: WeightForm;
-  readonly heap: Heap;
-  readonly firstElement: number;
-  readonly elements: number;
-}
-
-function copyHalves(source: WeightSource, { stored, form, heap, firstElement, elements }: HalfCopy): void {
-  if (stored.byteLength !== elements * 2) throw new WeightBytesError(source.name, elements * 2, stored.byteLength);
-  new Uint8Array(heap.memory.buffer, form.address, form.bytes).set(stored, firstElement * 2);
-}
-
-/** Rows of W [in, out] into the panels of Wᵀ: row k is one column of every panel. */
-function packTransposed(
-  panels: Float32Array,
-  rows: Float32Array,
-  { begin, into, out }: { readonly begin: number; readonly into: number; readonly out: number },
-): void {
-  for (let r = 0; r * out < rows.length; r++) {
-    const k = begin + r;
-    for (let o = 0; o < out; o++) panels[((o >> 3) * into + k) * 8 + (o & 7)] = rows[r * out + o];
-  }
-}
-
-/** Whole groups of eight are read by the kernels. */
-const padTo8 = (count: number): number => Math.ceil(count / 8) * 8;
-
-function matrixShape(shape: readonly number[]): { readonly rowCount: number; readonly rowLength: number } {
+function matrixShape(shape: readonly number[]): MatrixShape {
   const rowLength = shape[shape.length - 1] ?? 1;
   return { rowCount: shape.slice(0, -1).reduce((n, d) => n * d, 1), rowLength };
 }

@@ -49,7 +49,7 @@ export function lowerAttention(c: LoweringContext, node: Node): void {
   }
   const [q, k, v, spans] = node.inputs.map((id) => c.place(id));
   const y = c.output(node);
-  c.scratchBytes = Math.max(c.scratchBytes, attentionScratchBytes(q.width));
+  c.needScratch(attentionScratchBytes(q.width));
   c.kernel("attentionF32", {
     arguments: {
       ...queryArguments(q, y),
@@ -77,7 +77,7 @@ export function lowerAttentionCached(c: LoweringContext, node: Node): void {
   const [, groups, width] = c.value(keysId).dims;
   const bytes = keys.dtype === "f16" ? 2 : ELEMENT_BYTES;
   const y = c.output(node);
-  c.scratchBytes = Math.max(c.scratchBytes, attentionScratchBytes(q.width));
+  c.needScratch(attentionScratchBytes(q.width));
   c.kernel(keys.dtype === "f16" ? "attentionCachedF16" : "attentionCachedF32", {
     arguments: {
       ...queryArguments(q, y),

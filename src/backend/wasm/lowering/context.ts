@@ -4,7 +4,6 @@ import { capacityOf, type Dim, type Extents } from "../../../tensor/dim.ts";
 import { BindingError } from "../../../tensor/errors.ts";
 import type { Graph, Node, Value, ValueId } from "../../../tensor/graph.ts";
 import { ArenaBuffer, fixedBuffer, type PlacedBuffer } from "../buffers.ts";
-import { WeightTypeError } from "../errors.ts";
 import { at, densePlace, ELEMENT_BYTES, isDense, type Place, rowsTimes } from "../place.ts";
 import type { Argument, KernelStep, Split, Step } from "../program.ts";
 import type { WasmState } from "../wasm-state.ts";
@@ -157,10 +156,12 @@ export class LoweringContext {
 
   /** The form of a weight that serves `use`. */
   weightForm(id: ValueId, use: WeightUse): WeightForm {
-    const weight = this.#weight(id);
-    const form = weight.forms.get(use);
-    if (form === undefined) throw new WeightTypeError(weight.name, "uploaded for another use", use);
-    return form;
+    return this.weight(id).form(use);
+  }
+
+  /** Says that a kernel uses this much scratch. */
+  needScratch(bytes: number): void {
+    this.scratchBytes = Math.max(this.scratchBytes, bytes);
   }
 
   isWeight(id: ValueId): boolean {
@@ -192,7 +193,7 @@ export class LoweringContext {
     this.steps.push({ kind: "host", run, reads: reads.map(bufferOf), writes: writes.map(bufferOf) });
   }
 
-  #weight(id: ValueId): WasmWeight {
+  weight(id: ValueId): WasmWeight {
     const name = present(this.#weightNames.get(id), `the weight name of value ${id}`);
     const weight = this.weights[name];
     if (weight === undefined) throw new BindingError(`weight "${name}" was not given`);

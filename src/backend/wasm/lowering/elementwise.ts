@@ -3,6 +3,7 @@ import type { BinaryKind, UnaryKind } from "../../../tensor/functions.ts";
 import type { Node } from "../../../tensor/graph.ts";
 import { at, floatBits, type Place, rowsTimes } from "../place.ts";
 import type { LoweringContext } from "./context.ts";
+import { uniformRows } from "./uniform-rows.ts";
 
 const UNARY_KERNELS: Readonly<Record<UnaryKind, string>> = {
   gelu: "geluTanh",
@@ -69,16 +70,6 @@ export function lowerRowwise(c: LoweringContext, node: Node): void {
     reads: [a, row],
     writes: [y],
   });
-}
-
-/** One kernel for consecutive rows of equal stride; heads with gaps are copied together first. */
-function uniformRows(c: LoweringContext, id: number): { readonly x: Place; readonly stride: number } {
-  const place = c.place(id);
-  const { headCount, headStride, rowStride } = place;
-  if (headCount === 1) return { x: place, stride: rowStride };
-  if (rowStride === headCount * headStride) return { x: place, stride: headStride };
-  const x = c.dense(id);
-  return { x, stride: x.headStride };
 }
 
 export function lowerNorm(c: LoweringContext, node: Node): void {

@@ -1,54 +1,33 @@
 import { numberAttribute } from "../../../tensor/definition.ts";
 import type { Node } from "../../../tensor/graph.ts";
 import { fixedBuffer, type PlacedBuffer } from "../buffers.ts";
+import { FLOAT_SCRATCH_BYTES } from "../kernels/gemm-float.ts";
 import { at, ELEMENT_BYTES, rowsTimes } from "../place.ts";
 import type { Argument } from "../program.ts";
-import type { WeightForm } from "../wasm-weight.ts";
 import type { LoweringContext } from "./context.ts";
-
-const GATHER_KERNELS: Readonly<Partial<Record<WeightForm["layout"], string>>> = {
-  rowsF32: "gatherRowsF32",
-  rowsF16: "gatherRowsF16",
-  rowsBF16: "gatherRowsBF16",
-};
 
 const byRows = [{ begin: "begin", granule: 1 }];
 
-interface Table {
-  readonly kernel: string;
-  readonly address: Argument;
-  readonly buffer: PlacedBuffer;
-}
-
-/** A table is a weight in its stored type, or activations. */
-function tableOf(c: LoweringContext, id: number): Table {
-  if (!c.isWeight(id)) {
-    const place = c.dense(id);
-    return { kernel: "gatherRowsF32", address: at(place), buffer: place.buffer };
-  }
-  const form = c.weightForm(id, "table");
-  const kernel = GATHER_KERNELS[form.layout] ?? "gatherRowsF32";
-  return { kernel, address: form.address, buffer: fixedBuffer(form.address, form.bytes) };
-}
-
 export function lowerGatherRows(c: LoweringContext, node: Node): void {
-  const table = tableOf(c, node.inputs[0]);
-  const ids = c.place(node.inputs[1]);
+  const [tableId, idsId] = node.inputs;
+  const ids = c.place(idsId);
   const y = c.output(node);
-  c.kernel(table.kernel, {
-    arguments: {
-      table: table.address,
-      ids: at(ids),
-      y: at(y),
-      yStride: y.rowStride,
-      begin: 0,
-      end: rowsTimes(y, 1),
-      n: y.width,
-    },
-    splits: byRows,
-    reads: [ids, table.buffer],
-    writes: [y],
-  });
+  const common = { ids: at(ids), y: at(y), yStride: y.rowStride, begin: 0, end: rowsTimes(y, 1) };
+  const gather = (kernel: string, table: PlacedBuffer, own: Readonly<Record<string, Argument>>): void =>
+    c.kernel(kernel, { arguments: { ...common, ...own }, splits: byRows, reads: [ids, table], writes: [y] });
+  if (!c.isWeight(tableId)) {
+    const table = c.dense(tableId);
+    gather("gatherRowsF32", table.buffer, { table: at(table), n: y.width });
+    return;
+  }
+  const { layout, address, bytes } = c.weightForm(tableId, "table");
+  const table = fixedBuffer(address, bytes);
+  if (layout.kind === "rows") {
+    gather(`gatherRows${layout.element}`, table, { table: address, n: y.width });
+    return;
+  }
+  c.needScratch(FLOAT_SCRATCH_BYTES);
+  gather(`gatherPanels${layout.format.replace("_", "")}`, table, { w: address, k: y.width, scratch: "scratch" });
 }
 
 /** Written over a copy of x: x may be needed elsewhere. */
