@@ -20,6 +20,7 @@ import type { Stage } from "./data/types.ts";
 import { addSample, emptyPack, type Pack, packBlocks, packInputs, supervisedCounts, VIEW_PATCHES } from "./pack.ts";
 import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
 import { prepare } from "./prepare.ts";
+import { startTower } from "./start-weights.ts";
 
 interface TrainingStage {
   readonly data: StageName | Stage;
@@ -112,6 +113,7 @@ const shapeOf = (name: string): readonly number[] => full.values[full.weights[na
 
 const saved = await loadRun(args.run);
 const fresh = initialise(full, { seed, layerCount: POCKET.vision.layerCount });
+startTower(fresh);
 const initial = args.init === undefined ? {} : await readTensors(args.init);
 const weights: Record<string, Float32Array> = { ...fresh, ...initial, ...saved?.weights };
 const computed = Object.fromEntries(
