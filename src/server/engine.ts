@@ -5,6 +5,8 @@ export interface EnginePicture {
   readonly image: RgbImage;
   /** SHA-256 of the file: equal pictures share their encoding. */
   readonly digest: string;
+  /** OpenAI's word for how closely to look. */
+  readonly detail?: "low" | "auto" | "high" | undefined;
   /** Most slices beside the overview; the model's own number where absent. */
   readonly maxSlices?: number | undefined;
 }
