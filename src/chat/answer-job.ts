@@ -1,5 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
-import { beamSearch } from "../runtime/beam-search.ts";
+import { type BeamOptions, beamSearch, type Hypothesis } from "../runtime/beam-search.ts";
 import { DecoderBeams } from "../runtime/decoder-beams.ts";
 import { type DecoderCache, decode, type FinishReason, type Prefilled, prefill } from "../runtime/generate.ts";
 import type { ModelRuntime } from "../runtime/model-runtime.ts";
@@ -88,6 +88,17 @@ export async function answerSamples(
   } finally {
     for (const lease of leases) lease.release();
   }
+}
+
+/** Searches with beams and gives all that finished. */
+export async function answerBeams(
+  context: AnswerContext,
+  messages: readonly Message[],
+  { search, chat }: { readonly search: BeamOptions; readonly chat: ChatOptions },
+): Promise<readonly Hypothesis[]> {
+  const { cache, start } = await startAnswer(context, messages, chat, () => {});
+  using beams = new DecoderBeams(cache, start, chat.signal);
+  return await beamSearch(start.logits, beams, search);
 }
 
 async function startAnswer(

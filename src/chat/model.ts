@@ -1,9 +1,10 @@
 import { type TokenId, tokenId } from "../base/brand.ts";
 import { ArgumentError } from "../base/errors.ts";
+import type { BeamOptions, Hypothesis } from "../runtime/beam-search.ts";
 import type { ModelRuntime, RuntimeStats } from "../runtime/model-runtime.ts";
 import type { Platform } from "../runtime/platform.ts";
 import type { Answer, ChatEvent } from "./answer.ts";
-import { type AnswerContext, answerOnce, answerSamples } from "./answer-job.ts";
+import { type AnswerContext, answerBeams, answerOnce, answerSamples } from "./answer-job.ts";
 import { buildPrompt } from "./build-prompt.ts";
 import type { ChatOptions } from "./chat-options.ts";
 import { EventChannel } from "./event-channel.ts";
@@ -72,6 +73,15 @@ export class Model implements AsyncDisposable {
       throw new ArgumentError(`${count} samples were asked for.`, "Ask for at least one.");
     }
     return answerSamples(this.#context, messages, { ...options, count });
+  }
+
+  /** The finished beams of a search, best first, with ending tokens and length penalty of the caller's choice. */
+  async searchBeams(
+    messages: readonly Message[],
+    search: BeamOptions,
+    options: ChatOptions = {},
+  ): Promise<readonly Hypothesis[]> {
+    return answerBeams(this.#context, messages, { search, chat: options });
   }
 
   /** Token ids of a text; special tokens written in it stay text. */

@@ -83,9 +83,12 @@ export class SequencePool {
     target.keys = [...source.keys];
   }
 
-  /** Keeps the present content for later prompts while the lease goes on: recurrent state cannot be wound back. */
+  /**
+   * Keeps the present content for later prompts while the lease goes on: recurrent state cannot be wound back. Does
+   * nothing where every sequence is at work.
+   */
   snapshot(lease: Lease): void {
-    this.fork(lease).release();
+    if (this.#decoder.freeSequenceCount > 0 || this.#oldestIdle() !== undefined) this.fork(lease).release();
   }
 
   /** Frees cache pages until `positions` more fit, the oldest conversation first. Throws CacheFullError. */
