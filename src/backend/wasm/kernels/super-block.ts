@@ -98,23 +98,17 @@ export const q5K: SuperBlockFormat = {
 };
 
 function sixBitRun(half: number, quarter: number): Run {
-  const low = half * 256 + quarter * 64;
-  const high = 512 + half * 128 + quarter * 64;
-  const pair = (f: FunctionBuilder, v: V128, left: number): V128 =>
-    v128.and(left >= 0 ? i16x8.shl(v, left) : i16x8.shrU(v, -left), bytesOf(f, 0x30));
+  const first = half * 128 + quarter * 64;
   return {
     rounds: 4,
     subBlocks: [0, 2, 4, 6].map((s) => half * 8 + quarter + s),
     firstSteps: [0, 8, 16, 24].map((s) => half * 32 + quarter * 4 + s),
     values: (f, at, offset) => {
-      const [a, b] = [f.v128(v128.load(at, offset + low)), f.v128(v128.load(at, offset + low + 128))];
-      const top = f.v128(v128.load(at, offset + high));
-      return [
-        v128.or(lowNibbles(f, a), pair(f, top, 4)),
-        v128.or(lowNibbles(f, b), pair(f, top, 2)),
-        v128.or(highNibbles(f, a), v128.and(top, bytesOf(f, 0x30))),
-        v128.or(highNibbles(f, b), pair(f, top, -2)),
-      ];
+      const planes = [0, 1, 2].map((plane) => f.v128(v128.load(at, offset + first + plane * 256)));
+      const [high, middle, low] = planes.map((plane, i) =>
+        v128.and(i16x8.shrU(plane, 2 + 2 * i), bytesOf(f, 0x30 >> (2 * i))),
+      );
+      return [...planes.map((plane) => v128.and(plane, bytesOf(f, 63))), v128.or(v128.or(high, middle), low)];
     },
   };
 }
@@ -123,10 +117,10 @@ const signedScales = (f: FunctionBuilder, block: I32): readonly Local<"v128">[] 
   GROUPS.map((j) => f.v128(v128.load(block, 768 + j * 16)));
 const d6 = (f: FunctionBuilder, block: I32): Local<"v128"> => widenF16(f, v128.load16x4U(block, 832));
 
-/** Q6_K: values 0…63 with a zero point of 32, which acts as a min of 32·scale per sub-block of 16. */
+/** Q6_K: three planes (weight-panel.ts), values 0…63 with a zero point of 32, which acts as a min of 32·scale per sub-block of 16. */
 export const q6K: SuperBlockFormat = {
   subBlockCount: 16,
-  walk: 2,
+  walk: 4,
   sums: SUMS_16,
   runs: [0, 1].flatMap((half) => [0, 1].map((quarter) => sixBitRun(half, quarter))),
   scales: signedScales,

@@ -104,8 +104,9 @@ export function emitSubBlockCore(module: ModuleBuilder, variant: KernelVariant, 
         () => {
           for (const sum of sums) f.set(sum, i32x4.splat(0));
           emitSteps(f, dot, "weights", { x: xAt, w: wAt, steps: SUPER_BLOCK.steps / shape.count, sums });
+          const scales = [f.v128(v128.load(scaleAt)), f.v128(v128.load(scaleAt, 16))];
           for (const [i, sum] of sums.entries()) {
-            const scaled = i32x4.mul(sum, v128.load(scaleAt, (i & 1) * 16));
+            const scaled = i32x4.mul(sum, scales[i & 1]);
             const at = UNPACKED.outer + i * 16;
             f.emit(v128.store(block, i32x4.add(v128.load(block, at), scaled), at));
           }
@@ -216,13 +217,15 @@ interface BlockState {
 /** The sums start from minus the correction. */
 function emitCorrection(f: FunctionBuilder, shape: FloatBlocks, { record, scaleAt, sums }: BlockState): void {
   const offset = shape.block * 4 + ACTIVATION_STEP;
+  const { correction } = shape;
+  const columns =
+    correction.kind === "nibble"
+      ? undefined
+      : [0, 16].map((half) => f.v128(v128.load(scaleAt, correction.offset - shape.scales + half)));
   for (let row = 0; row < INT8_ROWS; row++) {
     const value = f.v128(i32x4.neg(v128.load32Splat(record, offset + row * 4)));
     for (let half = 0; half < 2; half++) {
-      const start: V128 =
-        shape.correction.kind === "nibble"
-          ? i32x4.shl(value, 3)
-          : i32x4.mul(value, v128.load(scaleAt, shape.correction.offset - shape.scales + half * 16));
+      const start: V128 = columns === undefined ? i32x4.shl(value, 3) : i32x4.mul(value, columns[half]);
       f.set(sums[row * 2 + half], start);
     }
   }
@@ -233,9 +236,11 @@ function emitFloatBlockEnd(
   shape: FloatBlocks,
   { record, scaleAt, acc, sums }: BlockState & { readonly acc: I32 },
 ): void {
+  // loads repeated on purpose: with six more values in registers the inner loop spills and loses a tenth
+  const columns = [0, 16].map((half) => v128.load(scaleAt, half));
+  const rows = [0, 4, 8, 12].map((row) => v128.load32Splat(record, shape.block * 4 + row));
   for (const [i, sum] of sums.entries()) {
-    const scale = f32x4.mul(v128.load(scaleAt, (i & 1) * 16), v128.load32Splat(record, shape.block * 4 + (i >> 1) * 4));
-    const scaled = f32x4.mul(f32x4.convertI32x4S(sum), scale);
+    const scaled = f32x4.mul(f32x4.convertI32x4S(sum), f32x4.mul(columns[i & 1], rows[i >> 1]));
     f.emit(v128.store(acc, f32x4.add(v128.load(acc, i * 16), scaled), i * 16));
   }
 }

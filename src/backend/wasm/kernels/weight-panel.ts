@@ -15,6 +15,11 @@ export interface PanelFormat {
   readonly block: number;
   readonly blockBytes: number;
   readonly fields: readonly PanelField[];
+  /**
+   * Q6_K: the 192 bytes of low and high bits become three planes of 64 bytes, each byte one whole value with two bits of a
+   * fourth above it. Three values of four then cost one `and`: the matrix-vector walk is bound by such instructions.
+   */
+  readonly hasSixBitPlanes?: boolean;
 }
 
 /** Rows in a panel. */
@@ -37,7 +42,8 @@ export const PANEL_FORMATS = {
   Q6_K: {
     block: 256,
     blockBytes: 210,
-    fields: [field(0, 128, 4), field(128, 64, 4), field(192, 16, 4), field(208, 2, 2)],
+    fields: [field(192, 16, 4), field(208, 2, 2)],
+    hasSixBitPlanes: true,
   },
 } as const satisfies Readonly<Record<string, PanelFormat>>;
 
@@ -69,7 +75,9 @@ export function packQuantisedRows(
     for (let b = 0; b < blocks; b++) {
       const source = r * rowBytes + b * format.blockBytes;
       const target = panel + b * format.blockBytes * PANEL_ROWS;
-      for (const part of format.fields) interleave(part, { from, source, to, target, row: n % PANEL_ROWS });
+      const place = { from, source, to, target, row: n % PANEL_ROWS };
+      for (const part of format.fields) interleave(part, place);
+      if (format.hasSixBitPlanes === true) interleaveSixBits(place);
     }
   }
 }
@@ -92,4 +100,25 @@ function interleave({ offset, bytes, granule }: PanelField, { from, source, to, 
     return;
   }
   for (let i = 0; i < bytes; i += 4) to.setUint32(place + i * PANEL_ROWS, from.getUint32(first + i, true), true);
+}
+
+const NIBBLES = 0x0f0f0f0f;
+const TOP_OF_SIX = 0x30303030;
+const ABOVE_SIX = 0xc0c0c0c0;
+const PLANE_BYTES = 64;
+
+/** Four positions at a time: values l, l + 32, l + 64 in the low six bits of planes 0, 1, 2; l + 96 above them. */
+function interleaveSixBits({ from, source, to, target, row }: Interleaving): void {
+  for (let i = 0; i < PLANE_BYTES; i += 4) {
+    const half = i >> 5;
+    const low = from.getUint32(source + half * 64 + (i & 31), true);
+    const next = from.getUint32(source + half * 64 + 32 + (i & 31), true);
+    const high = from.getUint32(source + 128 + i, true);
+    const last = ((next >>> 4) & NIBBLES) | ((high >>> 2) & TOP_OF_SIX);
+    const place = target + i * PANEL_ROWS + row * 4;
+    const plane = PLANE_BYTES * PANEL_ROWS;
+    to.setUint32(place, (low & NIBBLES) | ((high << 4) & TOP_OF_SIX) | ((last << 2) & ABOVE_SIX), true);
+    to.setUint32(place + plane, (next & NIBBLES) | ((high << 2) & TOP_OF_SIX) | ((last << 4) & ABOVE_SIX), true);
+    to.setUint32(place + 2 * plane, ((low >>> 4) & NIBBLES) | (high & TOP_OF_SIX) | ((last << 6) & ABOVE_SIX), true);
+  }
 }
