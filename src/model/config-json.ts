@@ -12,6 +12,12 @@ export class ConfigError extends MiniCpmError {
   }
 }
 
+/** Largest size or count that a file may claim. */
+export const MAX_COUNT = 2 ** 24;
+/** Most layers, and widest head: a file that claims more would be recorded for minutes before its weights are missed. */
+export const MAX_LAYERS = 1024;
+export const MAX_HEAD_WIDTH = 4096;
+
 /** Typed look-up in a parsed config.json. */
 export class ConfigJson {
   readonly #entries: Readonly<Record<string, unknown>>;
@@ -39,11 +45,11 @@ export class ConfigJson {
     return value;
   }
 
-  /** A whole number of at least 1 and at most 2²⁴: sizes and counts. */
-  count(key: string, fallback?: number): number {
+  /** A whole number from 1 to `most`: sizes and counts. */
+  count(key: string, fallback?: number, most: number = MAX_COUNT): number {
     const value = this.number(key, fallback);
-    if (!Number.isInteger(value) || value < 1 || value > 2 ** 24) {
-      throw new ConfigError(this.#name(key), "a whole number from 1 to 16777216", value);
+    if (!Number.isInteger(value) || value < 1 || value > most) {
+      throw new ConfigError(this.#name(key), `a whole number from 1 to ${most}`, value);
     }
     return value;
   }

@@ -3,6 +3,7 @@ import type { WeightSource } from "../tensor/backend.ts";
 import type { Graph } from "../tensor/graph.ts";
 import type { CheckpointTensor } from "../weights/checkpoint.ts";
 import { dequantise } from "../weights/quant/dequantise.ts";
+import { BLOCK_FORMATS, type GgmlType } from "../weights/quant/formats.ts";
 import type { WeightReader } from "../weights/weight-reader.ts";
 
 /** Where a weight of the graph lies in a checkpoint, and what is done to it on the way. */
@@ -20,8 +21,16 @@ export interface WeightPlace {
 /** Says where each weight lies; undefined for a name that this part of the model does not hold. */
 export type WeightNaming = (name: string, shape: readonly number[]) => WeightPlace | undefined;
 
-/** Weights that no file holds, by name. */
-export type ComputedWeights = (name: string, shape: readonly number[]) => Float32Array<ArrayBuffer> | undefined;
+/** Rows [begin, end) of a weight that no file holds, each `rowLength` long. */
+export type ComputedRows = (begin: number, end: number, rowLength: number) => Float32Array<ArrayBuffer>;
+
+/** Weights that no file holds, by name; computed when read, since a damaged file may claim any size. */
+export type ComputedWeights = (name: string) => ComputedRows | undefined;
+
+const FLOAT_TYPES: readonly GgmlType[] = ["F32", "F16", "BF16"];
+const MATRIX_TYPES: readonly GgmlType[] = BLOCK_FORMATS.map(({ type }) => type).filter(
+  (type) => FLOAT_TYPES.includes(type) || !/^[IF]\d+$/.test(type),
+);
 
 /**
  * Finds every weight that the graphs ask for: one WeightSource per name, nothing read yet. The caller calls
@@ -40,9 +49,9 @@ export function bindWeights(
     for (const [name, id] of Object.entries(graph.weights)) {
       if (sources.has(name)) continue;
       const shape = graph.values[id].dims.map((d) => d.capacity);
-      const values = computed(name, shape);
-      if (values !== undefined) {
-        sources.set(name, computedSource(name, shape, values));
+      const rows = computed(name);
+      if (rows !== undefined) {
+        sources.set(name, computedSource(name, shape, rows));
         continue;
       }
       const place = present(naming(name, shape), `a place for weight ${name}`);
@@ -54,7 +63,9 @@ export function bindWeights(
 
 function claim(reader: WeightReader, place: WeightPlace, shape: readonly number[]): CheckpointTensor {
   const whole = place.part === undefined ? shape : [shape[0] * place.part.count, ...shape.slice(1)];
-  return reader.claim(place.name, { shape: place.shape ?? whole });
+  // kernels read vectors, convolutions and mapped values as floats; matrices may be quantised
+  const isMatrix = shape.length > 1 && place.shape === undefined && place.map === undefined;
+  return reader.claim(place.name, { shape: place.shape ?? whole, types: isMatrix ? MATRIX_TYPES : FLOAT_TYPES });
 }
 
 function fileSource(
@@ -82,13 +93,13 @@ function fileSource(
   };
 }
 
-function computedSource(name: string, shape: readonly number[], values: Float32Array<ArrayBuffer>): WeightSource {
+function computedSource(name: string, shape: readonly number[], rows: ComputedRows): WeightSource {
   const rowLength = shape[shape.length - 1] ?? 1;
   return {
     name,
     type: "F32",
     shape,
-    readRows: async (begin, end) => new Uint8Array(values.slice(begin * rowLength, end * rowLength).buffer),
+    readRows: async (begin, end) => new Uint8Array(rows(begin, end, rowLength).buffer),
   };
 }
 

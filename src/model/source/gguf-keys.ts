@@ -1,8 +1,6 @@
 import { CheckpointEntryError } from "../../weights/errors.ts";
 import type { Metadata } from "../../weights/metadata.ts";
-
-/** Largest size or count that a file may claim. */
-const MAX_COUNT = 2 ** 24;
+import { MAX_COUNT } from "../config-json.ts";
 
 /** Look-up of one architecture's metadata keys that a model cannot do without. */
 export class GgufKeys {
@@ -25,13 +23,13 @@ export class GgufKeys {
     return value;
   }
 
-  /** A whole number from 1 to 2²⁴. */
-  count(key: string, fallback?: number): number {
+  /** A whole number from 1 to `most`. */
+  count(key: string, fallback?: number, most: number = MAX_COUNT): number {
     const value = this.number(key, fallback);
-    if (!Number.isInteger(value) || value < 1 || value > MAX_COUNT) {
+    if (!Number.isInteger(value) || value < 1 || value > most) {
       throw new CheckpointEntryError(
         this.#fileName,
-        `metadata key ${this.#prefix}.${key} is ${value}, not a whole number from 1 to ${MAX_COUNT}`,
+        `metadata key ${this.#prefix}.${key} is ${value}, not a whole number from 1 to ${most}`,
       );
     }
     return value;

@@ -3,6 +3,7 @@ import type { Checkpoint } from "../../weights/checkpoint.ts";
 import { CheckpointEntryError } from "../../weights/errors.ts";
 import { dequantise } from "../../weights/quant/dequantise.ts";
 import type { DecoderConfig, HybridConfig, VisionConfig } from "../config.ts";
+import { MAX_HEAD_WIDTH, MAX_LAYERS } from "../config-json.ts";
 import { ggufLanguageNaming, ggufVisionNaming, hasSwappedFeedForward } from "../naming/gguf.ts";
 import { GgufKeys } from "./gguf-keys.ts";
 import type { ModelSource, MupScales } from "./model-source.ts";
@@ -26,7 +27,7 @@ export async function ggufSource(language: Checkpoint, vision: Checkpoint): Prom
     isBatched: true,
     mupScales: () => mupScales(text),
     hybrid: () => hybridConfig(text),
-    insertLayer: () => insertLayer(vision),
+    insertLayer: () => insertLayer(vision, tower.layerCount),
     naming: () => ({
       language: ggufLanguageNaming(architecture),
       vision: ggufVisionNaming({ isSwapped: hasSwappedFeedForward(vision, tower.width) }),
@@ -40,7 +41,7 @@ function visionConfig(vision: Checkpoint): Omit<VisionConfig, "positions" | "act
   const [places] = vision.tensor("v.position_embd.weight").shape;
   return {
     width: keys.count("embedding_length"),
-    layerCount: keys.count("block_count"),
+    layerCount: keys.count("block_count", undefined, MAX_LAYERS),
     headCount: keys.count("attention.head_count"),
     feedForward: keys.count("feed_forward_length"),
     patchSize: keys.count("patch_size"),
@@ -52,11 +53,11 @@ function visionConfig(vision: Checkpoint): Omit<VisionConfig, "positions" | "act
 async function decoderConfig(architecture: string, language: Checkpoint, keys: GgufKeys): Promise<DecoderConfig> {
   const width = keys.count("embedding_length");
   const headCount = keys.count("attention.head_count");
-  const headWidth = keys.count("attention.key_length", width / headCount);
+  const headWidth = keys.count("attention.key_length", width / headCount, MAX_HEAD_WIDTH);
   const [vocabularySize] = language.tensor("token_embd.weight").shape;
   return {
     width,
-    layerCount: keys.count("block_count"),
+    layerCount: keys.count("block_count", undefined, MAX_LAYERS),
     headCount,
     groupCount: keys.count("attention.head_count_kv", headCount),
     headWidth,
@@ -80,7 +81,7 @@ async function rotary(
   headWidth: number,
 ): Promise<Pick<DecoderConfig, "inverseFrequencies" | "contextLength">> {
   const theta = keys.number("rope.freq_base", 10000);
-  const rotatedWidth = keys.count("rope.dimension_count", headWidth);
+  const rotatedWidth = keys.count("rope.dimension_count", headWidth, headWidth);
   const contextLength = keys.count("context_length");
   if (keys.number("rope.scaling.attn_factor", 1) !== 1) {
     throw new CheckpointEntryError(language.fileName, "rope.scaling.attn_factor differs from 1");
@@ -88,6 +89,12 @@ async function rotary(
   const [short, long] = [await factors(language, "short"), await factors(language, "long")];
   if (short === undefined || long === undefined) {
     return { inverseFrequencies: inverseFrequencies({ theta, rotatedWidth }), contextLength };
+  }
+  if (short.length !== rotatedWidth / 2) {
+    throw new CheckpointEntryError(
+      language.fileName,
+      `rope_factors_short has ${short.length} values for ${rotatedWidth / 2} pairs`,
+    );
   }
   const originalLength = keys.count("rope.scaling.original_context_length", contextLength);
   const chosen = longRopeFactors({ short, long, originalLength, contextLength });
@@ -126,8 +133,12 @@ function hybridConfig(keys: GgufKeys): HybridConfig {
   };
 }
 
-function insertLayer(vision: Checkpoint): number {
-  const layers = vision.metadata.numbers("clip.vision.wa_layer_indexes");
-  if (layers !== undefined && layers.length === 1) return layers[0];
-  throw new CheckpointEntryError(vision.fileName, "metadata key clip.vision.wa_layer_indexes does not name one layer");
+function insertLayer(vision: Checkpoint, layerCount: number): number {
+  const layers = Array.from(vision.metadata.numbers("clip.vision.wa_layer_indexes") ?? []);
+  const [layer] = layers;
+  if (layers.length === 1 && Number.isInteger(layer) && layer >= 0 && layer < layerCount - 1) return layer;
+  throw new CheckpointEntryError(
+    vision.fileName,
+    `metadata key clip.vision.wa_layer_indexes is [${layers.join(", ")}], not one of ${layerCount} layers`,
+  );
 }

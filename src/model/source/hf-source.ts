@@ -1,7 +1,7 @@
 import { inverseFrequencies, longRopeFactors } from "../../nn/rotary-frequencies.ts";
 import type { Checkpoint } from "../../weights/checkpoint.ts";
 import type { DecoderConfig, HybridConfig, VisionConfig } from "../config.ts";
-import { ConfigError, type ConfigJson } from "../config-json.ts";
+import { ConfigError, type ConfigJson, MAX_HEAD_WIDTH, MAX_LAYERS } from "../config-json.ts";
 import { hfNaming, mergedNaming, timmNaming } from "../naming/hf.ts";
 import type { ModelSource, MupScales } from "./model-source.ts";
 
@@ -15,22 +15,23 @@ const TIMM_HEAD_WIDTH = 72;
 /** What a published config.json and its safetensors say. */
 export function hfSource(config: ConfigJson, checkpoint: Checkpoint): ModelSource {
   const text = config.has("text_config") ? config.object("text_config") : config;
+  const vision = config.has("vision_config") ? visionConfig(config) : timmConfig(checkpoint);
   return {
     decoder: decoderConfig(config, text),
-    vision: config.has("vision_config") ? visionConfig(config) : timmConfig(checkpoint),
+    vision,
     queryCount: config.has("query_num") ? config.count("query_num") : undefined,
     projection: "transposed",
     isBatched: config.boolean("batch_vision_input", true),
     mupScales: () => mupScales(text),
     hybrid: () => hybridConfig(text),
-    insertLayer: () => config.number("insert_layer_id", 6),
+    insertLayer: () => config.count("insert_layer_id", 6, vision.layerCount - 1),
     naming: (tower) => ({ language: NAMING[tower], vision: NAMING[tower], ignored: [IGNORED] }),
   };
 }
 
 function visionConfig(config: ConfigJson): Omit<VisionConfig, "positions" | "activation"> {
   const vision = config.object("vision_config");
-  const layers = vision.count("num_hidden_layers");
+  const layers = vision.count("num_hidden_layers", undefined, MAX_LAYERS);
   const patchSize = vision.count("patch_size", 14);
   return {
     width: vision.count("hidden_size"),
@@ -62,10 +63,10 @@ function timmConfig(checkpoint: Checkpoint): Omit<VisionConfig, "positions" | "a
 function decoderConfig(config: ConfigJson, text: ConfigJson): DecoderConfig {
   const width = text.count("hidden_size");
   const headCount = text.count("num_attention_heads");
-  const headWidth = text.count("head_dim", width / headCount);
+  const headWidth = text.count("head_dim", width / headCount, MAX_HEAD_WIDTH);
   return {
     width,
-    layerCount: text.count("num_hidden_layers"),
+    layerCount: text.count("num_hidden_layers", undefined, MAX_LAYERS),
     headCount,
     groupCount: text.count("num_key_value_heads", headCount),
     headWidth,
@@ -102,6 +103,9 @@ function rotary(text: ConfigJson, headWidth: number): Pick<DecoderConfig, "inver
   const theta = ropeTheta(text);
   const share = text.number("partial_rotary_factor", settings?.number("partial_rotary_factor", 1) ?? 1);
   const rotatedWidth = Math.floor(headWidth * share);
+  if (share <= 0 || share > 1 || rotatedWidth % 2 !== 0) {
+    throw new ConfigError("partial_rotary_factor", `an even share of ${headWidth}`, share);
+  }
   const contextLength = text.count("max_position_embeddings");
   const type = settings?.string("rope_type", settings.string("type", "default")) ?? "default";
   if (settings === undefined || type === "default") {
@@ -110,8 +114,12 @@ function rotary(text: ConfigJson, headWidth: number): Pick<DecoderConfig, "inver
   if (type !== "longrope" || settings.number("factor", 1) !== 1) {
     throw new ConfigError(`${rope?.key}.rope_type`, "default, or longrope with factor 1", settings.raw("rope_type"));
   }
+  const short = settings.numbers("short_factor");
+  if (short.length !== rotatedWidth / 2) {
+    throw new ConfigError(`${rope?.key}.short_factor`, `${rotatedWidth / 2} numbers`, short);
+  }
   const long = longRopeFactors({
-    short: settings.numbers("short_factor"),
+    short,
     long: settings.numbers("long_factor"),
     originalLength: settings.count("original_max_position_embeddings"),
     contextLength,

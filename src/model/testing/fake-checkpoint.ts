@@ -2,11 +2,14 @@ import { Checkpoint, type CheckpointTensor } from "../../weights/checkpoint.ts";
 import type { GgufValue } from "../../weights/gguf/value.ts";
 import { Metadata } from "../../weights/metadata.ts";
 
-/** What a checkpoint made for a test holds: F32 tensors by name, zero unless given; metadata as numbers and text. */
+/** A metadata value of a made-up file: lists become i32. */
+export type FakeValue = number | string | boolean | readonly number[];
+
+/** What a checkpoint made for a test holds: F32 tensors by name, zero unless given; metadata as plain values. */
 export interface FakeParts {
   readonly container?: "gguf" | "safetensors";
   readonly fileName?: string;
-  readonly metadata?: Readonly<Record<string, number | string | boolean>>;
+  readonly metadata?: Readonly<Record<string, FakeValue>>;
   readonly tensors?: Readonly<Record<string, readonly number[]>>;
   readonly values?: Readonly<Record<string, readonly number[]>>;
 }
@@ -28,7 +31,8 @@ export function fakeCheckpoint(parts: FakeParts): Checkpoint {
   });
 }
 
-function metadataValue(value: number | string | boolean): GgufValue {
+function metadataValue(value: FakeValue): GgufValue {
+  if (typeof value === "object") return { type: "array", array: { type: "i32", values: Int32Array.from(value) } };
   if (typeof value === "string") return { type: "string", value };
   if (typeof value === "boolean") return { type: "bool", value };
   return Number.isInteger(value) ? { type: "u32", value } : { type: "f32", value };

@@ -5,7 +5,7 @@ import type { InputData } from "../../tensor/backend.ts";
 import type { ResamplerConfig, VisionConfig } from "../config.ts";
 import { joinInts, joinPatches, patchCount, repeatSpans, spansOf, sum } from "./packing.ts";
 import { gridPositions, roundedBuckets } from "./position-buckets.ts";
-import { sineRow } from "./resampler.ts";
+import { KEY_TABLE_SIDE, sineRow } from "./resampler.ts";
 import { RESAMPLER_RESIZE, resizeShares, TIMM_RESIZE } from "./resize-shares.ts";
 import type { VisionStep, VisionStepOptions } from "./vision-step.ts";
 
@@ -16,7 +16,7 @@ interface Encoder {
 
 /**
  * Extents and inputs of a step of views in front of the resampler. Throws ArgumentError for groups that the version
- * does not have or that are not as long as the views.
+ * does not have or that are not as long as the views, and for views of extreme length.
  */
 export function resamplerStep(
   encoder: Encoder,
@@ -25,6 +25,7 @@ export function resamplerStep(
 ): VisionStep {
   const { vision, resampler } = encoder;
   const grids = views.map(({ grid }) => grid);
+  for (const grid of grids) checkGrid(grid);
   const counts = grids.map((grid) => patchCount(grid));
   const rowCounts = counts.map((count) => paddedLength ?? count);
   const groupSizes = checkGroups(encoder, grids.length, groups);
@@ -46,6 +47,15 @@ export function resamplerStep(
     },
     tokenCounts: groupSizes.map(() => resampler.queryCount),
   };
+}
+
+/** Keys are placed by a table of KEY_TABLE_SIDE coordinates. */
+function checkGrid({ rows, columns }: PatchGrid): void {
+  if (rows <= KEY_TABLE_SIDE && columns <= KEY_TABLE_SIDE) return;
+  throw new ArgumentError(
+    `A view of ${rows}×${columns} patches is longer than ${KEY_TABLE_SIDE} patches.`,
+    "Crop the picture: it is extremely long and narrow.",
+  );
 }
 
 /** Views of each group: one each, unless the request says otherwise. */

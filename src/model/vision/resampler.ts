@@ -122,15 +122,13 @@ const QUERY_POSITIONS = "resampler.pos_embed";
 /** Name of the computed weight that holds the sine-cosine table. */
 const SINE_TABLE = "computed.resampler.sine_table";
 
-/** The table that every resampler with fresh key positions computes instead of reading it. */
-export const computedSineTable: ComputedWeights = (name, [side, width]) =>
-  name === SINE_TABLE ? sineTable(side, width) : undefined;
+/** The table that every resampler with fresh key positions computes instead of reading it: rows A(0), A(1) … */
+export const computedSineTable: ComputedWeights = (name) => (name === SINE_TABLE ? sineRows : undefined);
 
-/** Rows A(0) … A(side − 1) of the 1-D table, each `halfWidth` long. */
-function sineTable(side: number, halfWidth: number): Float32Array<ArrayBuffer> {
-  const table = new Float32Array(side * halfWidth);
-  for (let t = 0; t < side; t++) table.set(sineRow(t, halfWidth), t * halfWidth);
-  return table;
+function sineRows(begin: number, end: number, width: number): Float32Array<ArrayBuffer> {
+  const rows = new Float32Array((end - begin) * width);
+  for (let t = begin; t < end; t++) rows.set(sineRow(t, width), (t - begin) * width);
+  return rows;
 }
 
 /** A(t) = [sin(t·ω₀) … | cos(t·ω₀) …], ω_i = 10000^(−i/n), n = width/2; in float32 steps as released. */
