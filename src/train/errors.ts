@@ -2,10 +2,11 @@ import { MiniCpmError } from "../base/errors.ts";
 
 /** The loss or a gradient is not a number. */
 export class TrainingDivergedError extends MiniCpmError {
-  constructor(step: number, what: string, value: number) {
+  /** `content` names the samples that were being trained on. */
+  constructor(step: number, what: string, value: number, content?: string) {
     super(
       "E_TRAINING_DIVERGED",
-      `Step ${step}: ${what} is ${value}.`,
+      `Step ${step}: ${what} is ${value}${content === undefined ? "" : `; it holds ${content}`}.`,
       "Go back to the last checkpoint with a lower learning rate, and look at the samples of that step.",
     );
   }

@@ -1,7 +1,7 @@
 import { present } from "../base/invariant.ts";
 import type { Backend, Executable, InputData, ResidentWeight, RunResult, WeightSource } from "../tensor/backend.ts";
 import { grad } from "../tensor/grad.ts";
-import type { Graph } from "../tensor/graph.ts";
+import { type Graph, slotsOf } from "../tensor/graph.ts";
 import { weightUses } from "../tensor/weight-uses.ts";
 import { ADAMW_DEFAULTS, type AdamWOptions, adamwStep, globalNorm, isDecayed, type Parameter } from "./adamw.ts";
 import { TrainingDivergedError } from "./errors.ts";
@@ -18,9 +18,28 @@ export interface TrainerOptions {
   /** Span inputs that fall into equal blocks, as LowerOptions says. */
   readonly blocks?: Readonly<Record<string, number>>;
   readonly adamw?: AdamWOptions;
+  /** Weights with a rate or decay of their own; the first that matches counts. */
+  readonly groups?: readonly ParameterGroup[];
   readonly clipNorm?: number;
   /** Moments kept from an earlier stage or run, by weight name. */
   readonly moments?: Readonly<Record<string, Parameter["moments"]>>;
+}
+
+/** Weights that are trained with other settings than the rest. */
+export interface ParameterGroup {
+  readonly matches: (name: string) => boolean;
+  /** Factor on the learning rate. */
+  readonly rateScale?: number;
+  readonly weightDecay?: number;
+}
+
+/** Where an optimiser step stands. */
+export interface StepOptions {
+  /** Counts from 1. */
+  readonly step: number;
+  readonly rate: number;
+  /** What is in each pack, for the message when its loss is not a number. */
+  readonly contents?: readonly string[];
 }
 
 /** What one optimiser step did. */
@@ -38,6 +57,7 @@ export class Trainer implements Disposable {
   readonly #resident: Readonly<Record<string, ResidentWeight>>;
   readonly #sums: Readonly<Record<string, Float32Array>>;
   readonly #options: TrainerOptions;
+  readonly #extents: Readonly<Record<string, number>>;
 
   private constructor(
     options: TrainerOptions,
@@ -47,6 +67,7 @@ export class Trainer implements Disposable {
     this.#options = options;
     this.#executable = executable;
     this.#resident = resident;
+    this.#extents = slotsOf(options.graph);
     const names = trainableNames(options);
     this.parameters = names.map((name) => {
       const values = options.weights[name];
@@ -79,38 +100,51 @@ export class Trainer implements Disposable {
 
   /**
    * One optimiser step over several packs, whose loss weights were divided by the count of supervised tokens of them all.
-   * `step` counts from 1. Throws TrainingDivergedError and leaves the weights as they were.
+   * Throws TrainingDivergedError, which names the pack or the tensor, and leaves the weights as they were.
    */
-  async step(
-    packs: readonly PackInputs[],
-    { step, rate }: { readonly step: number; readonly rate: number },
-  ): Promise<StepReport> {
+  async step(packs: readonly PackInputs[], options: StepOptions): Promise<StepReport> {
+    const { step, contents = [] } = options;
     for (const sum of Object.values(this.#sums)) sum.fill(0);
     let loss = 0;
     let last: RunResult = {};
-    for (const pack of packs) {
-      last = await this.#executable.run({ inputs: { ...pack, lossScale: ONE } });
-      loss += present(last.loss, "the loss")[0];
+    for (const [index, pack] of packs.entries()) {
+      last = await this.#executable.run({ extents: this.#extents, inputs: { ...pack, lossScale: ONE } });
+      const packLoss = present(last.loss, "the loss")[0];
+      if (!Number.isFinite(packLoss)) {
+        throw new TrainingDivergedError(step, `the loss of pack ${index}`, packLoss, contents[index]);
+      }
+      loss += packLoss;
       for (const [name, sum] of Object.entries(this.#sums)) {
         const gradient = present(last[`grad:${name}`], `the gradient of ${name}`);
         for (let i = 0; i < sum.length; i++) sum[i] += gradient[i];
       }
     }
-    const gradientNorm = globalNorm(Object.values(this.#sums));
-    if (!Number.isFinite(loss)) throw new TrainingDivergedError(step, "the loss", loss);
-    if (!Number.isFinite(gradientNorm)) throw new TrainingDivergedError(step, "the gradient norm", gradientNorm);
-    const clip = this.#options.clipNorm ?? 1;
+    const gradientNorm = this.#checkedNorm(step);
+    this.#update(options, gradientNorm);
+    return { loss, gradientNorm, last };
+  }
+
+  #checkedNorm(step: number): number {
+    const norm = globalNorm(Object.values(this.#sums));
+    if (Number.isFinite(norm)) return norm;
+    const bad = Object.entries(this.#sums).find(([, sum]) => !Number.isFinite(globalNorm([sum])));
+    throw new TrainingDivergedError(step, `the gradient of ${bad?.[0] ?? "all weights together"}`, norm);
+  }
+
+  #update({ step, rate }: StepOptions, gradientNorm: number): void {
+    const { clipNorm: clip = 1, adamw = ADAMW_DEFAULTS, groups = [] } = this.#options;
     const scale = gradientNorm > clip ? clip / gradientNorm : 1;
     for (const parameter of this.parameters) {
+      const group = groups.find(({ matches }) => matches(parameter.name));
+      const options = group?.weightDecay === undefined ? adamw : { ...adamw, weightDecay: group.weightDecay };
       adamwStep(parameter, this.#sums[parameter.name], {
         step,
-        rate,
+        rate: rate * (group?.rateScale ?? 1),
         scale,
-        options: this.#options.adamw ?? ADAMW_DEFAULTS,
+        options,
       });
       this.#resident[parameter.name].replace(parameter.values);
     }
-    return { loss, gradientNorm, last };
   }
 
   [Symbol.dispose](): void {

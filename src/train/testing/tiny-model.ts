@@ -1,8 +1,7 @@
-import { present } from "../../base/invariant.ts";
 import { seededRandom } from "../../base/random.ts";
-import { computedSineTable } from "../../model/vision/resampler.ts";
 import { inverseFrequencies } from "../../nn/rotary-frequencies.ts";
 import type { Graph } from "../../tensor/graph.ts";
+import { computedWeights } from "../computed-weights.ts";
 import { initialise } from "../initialise.ts";
 import type { EncodedSample } from "../pack-inputs.ts";
 import type { PackShape, TrainedModel } from "../training-graph.ts";
@@ -54,18 +53,7 @@ export const TINY_SHAPE: PackShape = { views: 3, patches: 20, tokens: 64 };
 
 /** Fresh weights, and the table that the graph computes. */
 export function tinyWeights(graph: Graph, seed = 1): Record<string, Float32Array<ArrayBuffer>> {
-  const weights: Record<string, Float32Array<ArrayBuffer>> = { ...initialise(graph, { seed, layerCount: 2 }) };
-  for (const [name, id] of Object.entries(graph.weights)) {
-    if (!name.startsWith("computed.")) continue;
-    weights[name] = present(
-      computedSineTable(
-        name,
-        graph.values[id].dims.map((d) => d.capacity),
-      ),
-      name,
-    );
-  }
-  return weights;
+  return { ...initialise(graph, { seed, layerCount: 2 }), ...computedWeights(graph) };
 }
 
 /** A random conversation: a picture of `rows` × `columns` patches unless there are none, then words, then an answer. */
