@@ -45,13 +45,22 @@ const reading: Stage = {
   degradation: 0.35,
 };
 
+/** Full of print: the dense stage learns from characters, and a picture costs the same however many it holds. */
+const dense: Stage = {
+  ...stages.blocks,
+  kinds: { block: 5, columns: 2, receipt: 2, form: 1, line: 1 },
+  fontPixels: [13, 24],
+  turns: [1, 1],
+  degradation: 0.2,
+};
+
 /** Stages of the recipe, smallest task first. */
 const STAGES: Readonly<Record<string, TrainingStage>> = {
   "0a": {
-    data: reading,
+    data: dense,
     parts: "dense",
-    shape: packShape(4, 4096),
-    packsPerStep: 4,
+    shape: packShape(6, 4096),
+    packsPerStep: 3,
     rate: 1.2e-3,
     denseShare: 1,
     decayShare: 0.05,
