@@ -6,7 +6,7 @@ const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 // catches a queue in which one client's burst starves everyone else
 test("clients take turns", async () => {
-  const admission = new Admission({ active: 1, waiting: 10 }, () => 0);
+  const admission = new Admission({ active: () => 1, waiting: 10 }, () => 0);
   let current = await admission.enter("first", never);
   const order: string[] = [];
   for (const client of ["greedy", "greedy", "greedy", "modest"]) {
@@ -24,7 +24,7 @@ test("clients take turns", async () => {
 
 // catches an unbounded queue, and a refusal that does not say when to come back
 test("a full queue refuses with 429 and a time to come back", async () => {
-  const admission = new Admission({ active: 1, waiting: 1 }, () => 0);
+  const admission = new Admission({ active: () => 1, waiting: 1 }, () => 0);
   using _turn = await admission.enter("a", never);
   void admission.enter("b", never);
   const error = await admission.enter("c", never).catch((reason: unknown) => reason);
@@ -33,7 +33,7 @@ test("a full queue refuses with 429 and a time to come back", async () => {
 
 // catches a place that is lost for ever when the one who waits for it goes away
 test("a client that goes while waiting leaves the queue", async () => {
-  const admission = new Admission({ active: 1, waiting: 1 }, () => 0);
+  const admission = new Admission({ active: () => 1, waiting: 1 }, () => 0);
   const turn = await admission.enter("a", never);
   const controller = new AbortController();
   const waiting = admission.enter("b", controller.signal);
@@ -47,7 +47,7 @@ test("a client that goes while waiting leaves the queue", async () => {
 
 // catches a shutdown that leaves waiting requests without an answer
 test("closing answers everyone who waits", async () => {
-  const admission = new Admission({ active: 1, waiting: 4 }, () => 0);
+  const admission = new Admission({ active: () => 1, waiting: 4 }, () => 0);
   using _turn = await admission.enter("a", never);
   const waiting = admission.enter("b", never);
   admission.close();

@@ -1,8 +1,8 @@
 import { RequestError } from "./errors.ts";
 
 export interface AdmissionOptions {
-  /** Answers at work at once. */
-  readonly active: number;
+  /** Answers at work at once; known for sure when the model is loaded. */
+  readonly active: () => number;
   /** Requests that may wait. */
   readonly waiting: number;
 }
@@ -49,7 +49,7 @@ export class Admission {
   async enter(client: string, signal: AbortSignal): Promise<Disposable> {
     if (this.#closedBy !== undefined) throw this.#closedBy;
     signal.throwIfAborted();
-    if (this.#active < this.#options.active) this.#active += 1;
+    if (this.#active < this.#options.active()) this.#active += 1;
     else await this.#wait(client, signal);
     const startedMs = this.#nowMs();
     let isOpen = true;
@@ -121,7 +121,7 @@ export class Admission {
   }
 
   #full(): RequestError {
-    const ms = (this.#averageMs * (this.#waiting + 1)) / this.#options.active;
+    const ms = (this.#averageMs * (this.#waiting + 1)) / this.#options.active();
     const retryAfterSeconds = Math.min(MAX_RETRY_SECONDS, Math.max(1, Math.ceil(ms / 1000)));
     return new RequestError(
       { status: 429, type: "rate_limit_error", code: "queue_full", retryAfterSeconds },

@@ -14,7 +14,6 @@ function server(engineOptions: FakeEngineOptions = {}, options: Partial<AppOptio
   const logged: string[] = [];
   const built = createApp({
     engine: () => engine,
-    parallelCount: 2,
     log: (line) => logged.push(line),
     ...options,
   });

@@ -15,8 +15,6 @@ import { DEFAULT_SETTINGS, type ServerSettings } from "./settings.ts";
 
 export interface AppOptions {
   readonly settings?: Partial<ServerSettings>;
-  /** Answers at once; the number that the engine has sequences for. */
-  readonly parallelCount: number;
   readonly engine: () => ChatEngine | undefined;
   readonly nowMs?: () => number;
   readonly log?: (message: string) => void;
@@ -38,7 +36,10 @@ export function createApp(options: AppOptions): ServerApp {
   const settings: ServerSettings = { ...DEFAULT_SETTINGS, ...options.settings };
   const nowMs = options.nowMs ?? Date.now;
   const log = options.log ?? (() => undefined);
-  const admission = new Admission({ active: options.parallelCount, waiting: settings.queueLength }, nowMs);
+  const admission = new Admission(
+    { active: () => options.engine()?.info.parallelCount ?? 1, waiting: settings.queueLength },
+    nowMs,
+  );
   const metrics = new Metrics([
     { name: "minicpmv_active_requests", help: "Answers being written.", read: () => admission.activeCount },
     { name: "minicpmv_waiting_requests", help: "Requests in the queue.", read: () => admission.waitingCount },

@@ -11,10 +11,8 @@ export interface ServeOptions {
   /** 0 takes any free port. */
   readonly port?: number;
   readonly settings?: Partial<ServerSettings>;
-  /** Answers at once; what `load` opens sequences for. */
-  readonly parallelCount?: number;
-  /** Loads the model while /health answers 503. */
-  readonly load: (parallelCount: number) => Promise<ChatEngine>;
+  /** Loads the model while /health answers 503. Give back what it holds after `stop`. */
+  readonly load: () => Promise<ChatEngine>;
   readonly log?: (message: string) => void;
 }
 
@@ -28,25 +26,23 @@ export interface RunningServer extends AsyncDisposable {
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8080;
-const DEFAULT_PARALLEL = 4;
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
 
 /** Opens the port, then loads the model. Throws ServerStartError where the port cannot be had. */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { host = DEFAULT_HOST, port = DEFAULT_PORT, parallelCount = DEFAULT_PARALLEL, log } = options;
+  const { host = DEFAULT_HOST, port = DEFAULT_PORT, log } = options;
   const settings: ServerSettings = { ...DEFAULT_SETTINGS, ...options.settings };
   // names are guarded where only this machine should call; who opens the port to others knows by what name they call
   const allowedHosts = LOOPBACK.test(host) || settings.allowedHosts?.length ? settings.allowedHosts : undefined;
   let engine: ChatEngine | undefined;
   const app = createApp({
     settings: { ...settings, allowedHosts },
-    parallelCount,
     engine: () => engine,
     ...(log === undefined ? {} : { log }),
   });
   const server = createAdaptorServer({ fetch: app.app.fetch });
   const address = await listen(server, { host, port });
-  const ready = options.load(parallelCount).then((loaded) => {
+  const ready = options.load().then((loaded) => {
     engine = loaded;
     return loaded;
   });
