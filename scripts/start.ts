@@ -15,9 +15,8 @@ function start(args: readonly string[]): number {
     console.error("The build failed; the messages above say where.");
     return built;
   }
-  return existsSync(join(ROOT, "dist/cli/main.js"))
-    ? run("dist/cli/main.js", ["demo", ...args])
-    : run("scripts/demo.ts", args);
+  const hasDemo = existsSync(join(ROOT, "dist/cli/commands/demo.js"));
+  return hasDemo ? run("dist/cli/main.js", ["demo", ...args]) : run("scripts/demo.ts", args);
 }
 
 process.exitCode = start(process.argv.slice(2));
