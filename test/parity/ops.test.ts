@@ -36,6 +36,8 @@ for (const [op, cases] of Object.entries(OP_CASES)) {
           expect(worstError(results, prepared), where).toBeLessThanOrEqual(limit);
           runs[name] = results;
         }
+        const [first] = backends.values();
+        expect(await runCase(first, prepared, precision as Precision)).toEqual(runs["relaxed, inline"]);
         // the same bits for any number of threads, and twice
         expect(runs["relaxed, 2 threads"]).toEqual(runs["relaxed, inline"]);
         expect(runs["plain, 2 threads"]).toEqual(runs["plain, inline"]);

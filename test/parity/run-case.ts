@@ -116,13 +116,14 @@ export function nmse(actual: ArrayLike<number>, expected: ArrayLike<number>): nu
   return energy === 0 ? error : error / energy;
 }
 
-/** The worst output of the worst step. */
+/** The worst output of the worst step; NaN where there is one. */
 export function worstError(results: readonly RunResult[], { expected }: PreparedCase): number {
   let worst = 0;
   for (const [i, outputs] of expected.entries()) {
     for (const [name, data] of Object.entries(outputs)) {
       const error = nmse(results[i][name], data);
-      if (!(error <= worst)) worst = error;
+      if (Number.isNaN(error)) return error;
+      worst = Math.max(worst, error);
     }
   }
   return worst;

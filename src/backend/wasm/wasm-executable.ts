@@ -58,6 +58,8 @@ export class WasmExecutable implements Executable {
       weights: ownWeights(options, this.label),
       states: ownStates(options, this.label),
       arenaAddress: () => engine.arenaAddress(),
+      precision: options.precision,
+      taps: this.#results.map(([, id]) => id),
       allocateConstant: (values) => {
         const block = engine.allocateConstant(values);
         this.#constants.push(block);

@@ -1,6 +1,7 @@
 import { numberAttribute } from "../../../tensor/definition.ts";
-import type { Node } from "../../../tensor/graph.ts";
+import type { Node, ValueId } from "../../../tensor/graph.ts";
 import { attentionScratchBytes } from "../kernels/attention-f32.ts";
+import { attentionInt8ScratchBytes } from "../kernels/attention-int8.ts";
 import { at, ELEMENT_BYTES, floatBits, type Place, rowsTimes } from "../place.ts";
 import type { LoweringContext } from "./context.ts";
 import { lowerOnHost } from "./host.ts";
@@ -41,6 +42,12 @@ function rangeArguments(
 // the kernels read heads in vectors of this many floats
 const HEAD_GRANULE = 8;
 
+// every piece packs all keys anew: whole groups first, then blocks of rows as long as the kernel's own
+const INT8_SPLITS = [
+  { begin: "groupBegin", granule: 1 },
+  { begin: "rowBegin", granule: 384 },
+];
+
 export function lowerAttention(c: LoweringContext, node: Node): void {
   const width = c.value(node.inputs[0]).dims[2].capacity;
   if (width % HEAD_GRANULE !== 0) {
@@ -49,8 +56,10 @@ export function lowerAttention(c: LoweringContext, node: Node): void {
   }
   const [q, k, v, spans] = node.inputs.map((id) => c.place(id));
   const y = c.output(node);
-  c.needScratch(attentionScratchBytes(q.width));
-  c.kernel("attentionF32", {
+  const isInteger = c.precision === "integer";
+  const mean = isInteger ? keyMeans(c, node.inputs[1]) : undefined;
+  c.needScratch(isInteger ? attentionInt8ScratchBytes(q.width) : attentionScratchBytes(q.width));
+  c.kernel(isInteger ? "attentionInt8" : "attentionF32", {
     arguments: {
       ...queryArguments(q, y),
       k: at(k),
@@ -60,10 +69,36 @@ export function lowerAttention(c: LoweringContext, node: Node): void {
       vHeadStride: v.headStride,
       vRowStride: v.rowStride,
       ...rangeArguments(q, { groupCount: k.headCount, spans, scale: numberAttribute(node.attributes, "scale") }),
+      ...(mean === undefined ? {} : { keyCount: rowsTimes(k, 1), keyMean: at(mean) }),
     },
-    splits: SPLITS,
-    reads: [q, k, v, spans],
+    splits: isInteger ? INT8_SPLITS : SPLITS,
+    reads: [q, k, v, spans, ...(mean === undefined ? [] : [mean])],
     writes: [y],
+  });
+}
+
+/** What all keys of a group share takes their seven bits away: it is taken off, and the softmax does not see it. */
+function keyMeans(c: LoweringContext, id: ValueId): Place {
+  const k = c.place(id);
+  return c.shared(`key means ${id}`, () => {
+    const buffer = c.arena(k.headCount * k.width * ELEMENT_BYTES);
+    const mean: Place = { ...k, buffer, offsetBytes: 0, rows: undefined };
+    c.kernel("keyMeans", {
+      arguments: {
+        k: at(k),
+        kHeadStride: k.headStride,
+        kRowStride: k.rowStride,
+        count: rowsTimes(k, 1),
+        groupBegin: 0,
+        groupEnd: k.headCount,
+        headWidth: k.width,
+        keyMean: at(mean),
+      },
+      splits: [{ begin: "groupBegin", granule: 1 }],
+      reads: [k],
+      writes: [mean],
+    });
+    return mean;
   });
 }
 

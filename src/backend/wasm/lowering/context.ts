@@ -1,5 +1,5 @@
 import { present } from "../../../base/invariant.ts";
-import type { WeightUse } from "../../../tensor/backend.ts";
+import type { Precision, WeightUse } from "../../../tensor/backend.ts";
 import { capacityOf, type Dim, type Extents } from "../../../tensor/dim.ts";
 import { BindingError } from "../../../tensor/errors.ts";
 import type { Graph, Node, Value, ValueId } from "../../../tensor/graph.ts";
@@ -8,6 +8,7 @@ import { at, densePlace, ELEMENT_BYTES, isDense, type Place, rowsTimes } from ".
 import type { Argument, KernelStep, Split, Step } from "../program.ts";
 import type { WasmState } from "../wasm-state.ts";
 import type { WasmWeight, WeightForm } from "../wasm-weight.ts";
+import { ValueUses } from "./value-uses.ts";
 
 /** What the lowering of one graph knows and gathers. */
 export class LoweringContext {
@@ -19,11 +20,14 @@ export class LoweringContext {
   readonly memory: WebAssembly.Memory;
   /** Where the arena lies at this moment; for host steps. */
   readonly arenaAddress: () => number;
+  /** How attention without a cache computes. */
+  readonly precision: Precision;
   /** Largest scratch that one thread needs. */
   scratchBytes = 0;
   readonly #places: (Place | undefined)[];
   readonly #stateOf = new Map<ValueId, WasmState>();
   readonly #weightNames: ReadonlyMap<ValueId, string>;
+  readonly #uses: ValueUses;
   readonly #shared = new Map<string, Place>();
   readonly #allocateConstant: (values: Float32Array | Int32Array) => number;
 
@@ -34,7 +38,13 @@ export class LoweringContext {
     readonly memory: WebAssembly.Memory;
     readonly arenaAddress: () => number;
     readonly allocateConstant: (values: Float32Array | Int32Array) => number;
+    readonly precision: Precision | undefined;
+    /** Values that are read out besides the outputs. */
+    readonly taps: readonly ValueId[];
   }) {
+    const isInteger = Object.values(parts.weights).some((weight) => weight.precision === "integer");
+    this.precision = parts.precision ?? (isInteger ? "integer" : "float");
+    this.#uses = new ValueUses(parts.graph, parts.taps);
     this.arenaAddress = parts.arenaAddress;
     this.graph = parts.graph;
     this.#allocateConstant = parts.allocateConstant;
@@ -52,6 +62,21 @@ export class LoweringContext {
 
   value(id: ValueId): Value {
     return this.graph.values[id];
+  }
+
+  /** True where one node reads the value and nobody else. */
+  hasOneReader(id: ValueId): boolean {
+    return this.#uses.readerCount(id) === 1;
+  }
+
+  /** A node that reads the value. */
+  readerOf(id: ValueId): Node | undefined {
+    return this.#uses.reader(id);
+  }
+
+  /** The node that computes the value. */
+  makerOf(id: ValueId): Node | undefined {
+    return this.#uses.maker(id);
   }
 
   /** Where a value lies; leaves are placed when first asked for. */

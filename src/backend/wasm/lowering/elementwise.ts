@@ -1,3 +1,4 @@
+import { present } from "../../../base/invariant.ts";
 import { numberAttribute, stringAttribute } from "../../../tensor/definition.ts";
 import type { BinaryKind, UnaryKind } from "../../../tensor/functions.ts";
 import type { Node } from "../../../tensor/graph.ts";
@@ -24,6 +25,8 @@ const elementsOf = (place: Place) => rowsTimes(place, place.headCount * place.wi
 const byElements = [{ begin: "begin", granule: ELEMENT_GRANULE }];
 
 export function lowerUnary(c: LoweringContext, node: Node): void {
+  // left to the product that is its only reader
+  if (gateOf(c, node) !== undefined && isGateOfProduct(c, node)) return;
   const x = c.dense(node.inputs[0]);
   const y = c.output(node);
   const kernel = UNARY_KERNELS[stringAttribute(node.attributes, "kind") as UnaryKind];
@@ -35,7 +38,50 @@ export function lowerUnary(c: LoweringContext, node: Node): void {
   });
 }
 
+// kernels of gate(a) · b and of a · gate(b)
+const GATED_PRODUCTS = { silu: "siluMul", sigmoid: "mulSigmoid" } as const;
+type GateKind = keyof typeof GATED_PRODUCTS;
+
+/** The kind of a gate node: a silu or sigmoid that nothing but one product reads. */
+function gateOf(c: LoweringContext, node: Node | undefined): GateKind | undefined {
+  if (node?.op !== "unary" || !c.hasOneReader(node.outputs[0])) return undefined;
+  const kind = stringAttribute(node.attributes, "kind");
+  return kind === "silu" || kind === "sigmoid" ? kind : undefined;
+}
+
+const isProduct = (node: Node): boolean => node.op === "binary" && node.attributes.kind === "multiply";
+
+function isGateOfProduct(c: LoweringContext, gate: Node): boolean {
+  const reader = c.readerOf(gate.outputs[0]);
+  return reader !== undefined && isProduct(reader) && fusedGate(c, reader) === gate;
+}
+
+/** The gate that a product takes in: its first input that is one. */
+function fusedGate(c: LoweringContext, product: Node): Node | undefined {
+  return product.inputs.map((id) => c.makerOf(id)).find((maker) => gateOf(c, maker) !== undefined);
+}
+
+/** silu(a) · b and a · sigmoid(b) in one pass. */
+function lowerGatedProduct(c: LoweringContext, node: Node, gate: Node): void {
+  const kind = present(gateOf(c, gate), "the kind of a gate");
+  const gated = c.dense(gate.inputs[0]);
+  const other = c.dense(node.inputs[node.inputs[0] === gate.outputs[0] ? 1 : 0]);
+  const [a, b] = kind === "silu" ? [gated, other] : [other, gated];
+  const y = c.output(node);
+  c.kernel(GATED_PRODUCTS[kind], {
+    arguments: { a: at(a), b: at(b), y: at(y), begin: 0, end: elementsOf(y) },
+    splits: byElements,
+    reads: [a, b],
+    writes: [y],
+  });
+}
+
 export function lowerBinary(c: LoweringContext, node: Node): void {
+  const gate = isProduct(node) ? fusedGate(c, node) : undefined;
+  if (gate !== undefined) {
+    lowerGatedProduct(c, node, gate);
+    return;
+  }
   const a = c.dense(node.inputs[0]);
   const b = c.dense(node.inputs[1]);
   const y = c.output(node);

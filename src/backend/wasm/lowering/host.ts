@@ -1,9 +1,9 @@
 import type { OpDefinition, ReferenceArray } from "../../../tensor/definition.ts";
 import { DEFINITIONS } from "../../../tensor/definitions.ts";
-import { extentsOf } from "../../../tensor/dim.ts";
+import { capacityOf, extentsOf } from "../../../tensor/dim.ts";
 import type { Node } from "../../../tensor/graph.ts";
 import { memoryViews, readValue, writeValue } from "../array-io.ts";
-import { densePlace, type Place } from "../place.ts";
+import type { Place } from "../place.ts";
 import type { WasmState } from "../wasm-state.ts";
 import type { LoweringContext } from "./context.ts";
 
@@ -14,14 +14,17 @@ import type { LoweringContext } from "./context.ts";
 export function lowerOnHost(c: LoweringContext, node: Node): void {
   const definition: OpDefinition = DEFINITIONS[node.op];
   const states = node.inputs.map((id) => stateOf(c, id));
-  const inputs = node.inputs.map((id, i) => statePlace(c, id, states[i]) ?? c.place(id));
+  const inputs = node.inputs.map((id, i) => {
+    const state = states[i];
+    return state === undefined ? c.place(id) : wholeState(c, id, state);
+  });
   const owned = states.filter((state) => state !== undefined);
   const outputs = node.outputs.map((id, i) => {
     // a recurrent op's later outputs are its states, in order
     const state = i > 0 ? owned[i - 1] : undefined;
     if (state === undefined) return c.output(node, i);
     c.donate(node, i, state);
-    return densePlace(state.buffer, c.value(id).dims);
+    return wholeState(c, id, state);
   });
   c.host(
     (extents) => {
@@ -50,10 +53,8 @@ function stateOf(c: LoweringContext, id: number): WasmState | undefined {
   return c.hasState(id) ? c.state(id) : undefined;
 }
 
-/** A state seen as one dense run: its entries are read and written whole. */
-function statePlace(c: LoweringContext, id: number, state: WasmState | undefined): Place | undefined {
-  if (state === undefined) return undefined;
-  const { dims } = c.value(id);
-  const width = dims.reduce((product, d) => product * d.capacity, 1);
-  return { buffer: state.buffer, offsetBytes: 0, rowStride: 0, headStride: 0, rows: undefined, headCount: 1, width };
+/** A state seen as one dense run: its entries are read and written whole, in the order of their dims. */
+function wholeState(c: LoweringContext, id: number, { buffer }: WasmState): Place {
+  const width = capacityOf(c.value(id).dims);
+  return { buffer, offsetBytes: 0, rowStride: 0, headStride: 0, rows: undefined, headCount: 1, width };
 }

@@ -13,6 +13,7 @@ import {
 } from "./heads.ts";
 import { lowerOnHost } from "./host.ts";
 import { lowerLinear } from "./linear.ts";
+import { lowerCausalConv, lowerDeltaNet } from "./recurrent.ts";
 import { lowerArgmax, lowerGatherRows, lowerMeanRows, lowerSpliceRows } from "./rows.ts";
 
 /** Adds the steps of one node. */
@@ -42,8 +43,8 @@ export const LOWERINGS: Readonly<Record<OpName, LowerNode>> = {
   foldRows: lowerFoldRows,
   meanRows: lowerMeanRows,
   argmax: lowerArgmax,
-  causalConv: lowerOnHost,
-  deltaNet: lowerOnHost,
+  causalConv: lowerCausalConv,
+  deltaNet: lowerDeltaNet,
   unaryBackward: lowerOnHost,
   sumRows: lowerOnHost,
   sumAll: lowerOnHost,
