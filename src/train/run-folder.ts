@@ -1,16 +1,19 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { openFileSource } from "../io/node/file-source.ts";
+import { writeWhole } from "../quantize/byte-sink.ts";
 import { fileSink } from "../quantize/node/file-sink.ts";
-import { writeSafetensors } from "../quantize/safetensors-writer.ts";
 import { openCheckpoint } from "../weights/open-checkpoint.ts";
 import { dequantise } from "../weights/quant/dequantise.ts";
 import type { Moments } from "./adamw.ts";
+import { type WriteTensorsOptions, writeNamedTensors } from "./checkpoint/write-tensors.ts";
 
 /** Everything that a run needs to go on. */
 export interface RunState {
   readonly weights: Readonly<Record<string, Float32Array>>;
   readonly moments: Readonly<Record<string, Moments>>;
+  /** Moving average of the weights, where the run keeps one. */
+  readonly average?: Readonly<Record<string, Float32Array>>;
   /** Counters and cursors, as JSON. */
   readonly progress: Readonly<Record<string, number | string>>;
 }
@@ -24,25 +27,33 @@ const PROGRESS = "progress.json";
  * Saves a run: each save in a folder of its own, named in progress.json by an atomic rename as the last act, so that a
  * run killed at any moment resumes from a whole state.
  */
-export async function saveRun(folder: string, state: RunState, shapeOf: ShapeOf): Promise<void> {
+export async function saveRun(
+  folder: string,
+  state: RunState,
+  shapeOf: ShapeOf,
+  write: WriteTensorsOptions = {},
+): Promise<void> {
   await mkdir(folder, { recursive: true });
   const previous = await readProgress(folder);
   const name = previous?.folder === "a" ? "b" : "a";
   const target = join(folder, name);
   await rm(target, { recursive: true, force: true });
   await mkdir(target, { recursive: true });
-  await writeTensors(join(target, "model.safetensors"), state.weights, shapeOf);
+  await writeTensors(join(target, "model.safetensors"), state.weights, shapeOf, write);
   const optimiser: Record<string, Float32Array> = {};
   for (const [weight, { first, second }] of Object.entries(state.moments)) {
     optimiser[`exp_avg.${weight}`] = first;
     optimiser[`exp_avg_sq.${weight}`] = second;
   }
-  await writeTensors(join(target, "optimizer.safetensors"), optimiser, (key) =>
-    shapeOf(key.slice(key.indexOf(".") + 1)),
+  const shapeOfMoment: ShapeOf = (key) => shapeOf(key.slice(key.indexOf(".") + 1));
+  await writeTensors(join(target, "optimizer.safetensors"), optimiser, shapeOfMoment, write);
+  if (state.average !== undefined)
+    await writeTensors(join(target, "average.safetensors"), state.average, shapeOf, write);
+  const sink = await fileSink(join(folder, PROGRESS), write.open);
+  const hasAverage = state.average !== undefined;
+  await writeWhole(sink, async () =>
+    sink.write(new TextEncoder().encode(JSON.stringify({ folder: name, progress: state.progress, hasAverage }))),
   );
-  const pending = join(folder, `${PROGRESS}.new`);
-  await writeFile(pending, JSON.stringify({ folder: name, progress: state.progress }));
-  await rename(pending, join(folder, PROGRESS));
 }
 
 /** The last saved state, or undefined where there is none. */
@@ -57,27 +68,20 @@ export async function loadRun(folder: string): Promise<RunState | undefined> {
     const name = key.slice("exp_avg.".length);
     moments[name] = { first, second: optimiser[`exp_avg_sq.${name}`] };
   }
-  return { weights, moments, progress: saved.progress };
+  const average =
+    saved.hasAverage === true ? await readTensors(join(folder, saved.folder, "average.safetensors")) : undefined;
+  return { weights, moments, progress: saved.progress, ...(average === undefined ? {} : { average }) };
 }
 
-/** Writes named float32 tensors. */
+/** Writes named float32 tensors. Throws OutputWriteError. */
 export async function writeTensors(
   path: string,
   tensors: Readonly<Record<string, Float32Array>>,
   shapeOf: ShapeOf,
+  write: WriteTensorsOptions = {},
 ): Promise<void> {
-  const sink = await fileSink(path);
-  await writeSafetensors(
-    sink,
-    Object.entries(tensors).map(([name, values]) => ({
-      name,
-      type: "F32" as const,
-      shape: shapeOf(name),
-      chunks: async function* () {
-        yield new Uint8Array(Float32Array.from(values).buffer);
-      },
-    })),
-  );
+  const named = Object.entries(tensors).map(([name, values]) => ({ name, shape: shapeOf(name), values }));
+  await writeNamedTensors(path, named, write);
 }
 
 /** Reads every tensor of a safetensors file as float32. */
@@ -99,6 +103,7 @@ export async function readTensors(path: string): Promise<Record<string, Float32A
 interface SavedProgress {
   readonly folder: string;
   readonly progress: RunState["progress"];
+  readonly hasAverage?: boolean;
 }
 
 async function readProgress(folder: string): Promise<SavedProgress | undefined> {
