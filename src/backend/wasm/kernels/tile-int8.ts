@@ -146,14 +146,16 @@ function emitMins(f: FunctionBuilder, { x, block, shape, sums }: CoreState & { r
 }
 
 function emitSuperBlockEnd(f: FunctionBuilder, { x, block, acc, sums }: CoreState & { readonly acc: I32 }): void {
+  const row = f.v128();
   for (const [i, sum] of sums.entries()) {
+    if ((i & 1) === 0) f.set(row, v128.load32Splat(x, SUPER_BLOCK.scaleOffset + (i >> 1) * 4));
     const half = (i & 1) * 16;
     const main = f32x4.mul(
       f32x4.convertI32x4S(v128.load(block, UNPACKED.outer + i * 16)),
       v128.load(block, UNPACKED.d + half),
     );
     const minimum = f32x4.mul(f32x4.convertI32x4S(sum), v128.load(block, UNPACKED.dmin + half));
-    const scaled = f32x4.mul(f32x4.sub(main, minimum), v128.load32Splat(x, SUPER_BLOCK.scaleOffset + (i >> 1) * 4));
+    const scaled = f32x4.mul(f32x4.sub(main, minimum), row);
     f.emit(v128.store(acc, f32x4.add(v128.load(acc, i * 16), scaled), i * 16));
   }
 }
@@ -238,9 +240,10 @@ function emitFloatBlockEnd(
 ): void {
   // loads repeated on purpose: with six more values in registers the inner loop spills and loses a tenth
   const columns = [0, 16].map((half) => v128.load(scaleAt, half));
-  const rows = [0, 4, 8, 12].map((row) => v128.load32Splat(record, shape.block * 4 + row));
+  const row = f.v128();
   for (const [i, sum] of sums.entries()) {
-    const scaled = f32x4.mul(f32x4.convertI32x4S(sum), f32x4.mul(columns[i & 1], rows[i >> 1]));
+    if ((i & 1) === 0) f.set(row, v128.load32Splat(record, shape.block * 4 + (i >> 1) * 4));
+    const scaled = f32x4.mul(f32x4.convertI32x4S(sum), f32x4.mul(columns[i & 1], row));
     f.emit(v128.store(acc, f32x4.add(v128.load(acc, i * 16), scaled), i * 16));
   }
 }
