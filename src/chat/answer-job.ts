@@ -11,6 +11,7 @@ import { AnswerWriter } from "./answer-writer.ts";
 import { type BuiltPrompt, buildPrompt } from "./build-prompt.ts";
 import type { ChatOptions } from "./chat-options.ts";
 import { type MaskerCache, schemaConstraint } from "./constraint.ts";
+import { namedPlaces, placesInFile } from "./grounding.ts";
 import { type Message, splitConversation } from "./message.ts";
 import { readPicture } from "./picture.ts";
 import type { PictureStore, PlacedPicture } from "./picture-store.ts";
@@ -47,7 +48,16 @@ interface Clock {
 }
 
 /** Answers one request, telling of its way. */
-export async function answerOnce(
+export function answerOnce(
+  context: AnswerContext,
+  messages: readonly Message[],
+  options: ChatOptions,
+  emit: Emit,
+): Promise<Answer> {
+  return context.runtime.request(() => answerNow(context, messages, options, emit));
+}
+
+async function answerNow(
   context: AnswerContext,
   messages: readonly Message[],
   options: ChatOptions,
@@ -68,7 +78,15 @@ export async function answerOnce(
 }
 
 /** Reads the prompt once and samples it several times, all in the same steps. */
-export async function answerSamples(
+export function answerSamples(
+  context: AnswerContext,
+  messages: readonly Message[],
+  options: ChatOptions & { readonly count: number },
+): Promise<readonly Answer[]> {
+  return context.runtime.request(() => samplesNow(context, messages, options));
+}
+
+async function samplesNow(
   context: AnswerContext,
   messages: readonly Message[],
   options: ChatOptions & { readonly count: number },
@@ -91,14 +109,16 @@ export async function answerSamples(
 }
 
 /** Searches with beams and gives all that finished. */
-export async function answerBeams(
+export function answerBeams(
   context: AnswerContext,
   messages: readonly Message[],
   { search, chat }: { readonly search: BeamOptions; readonly chat: ChatOptions },
 ): Promise<readonly Hypothesis[]> {
-  const { cache, start } = await startAnswer(context, messages, chat, () => {});
-  using beams = new DecoderBeams(cache, start, chat.signal);
-  return await beamSearch(start.logits, beams, search);
+  return context.runtime.request(async () => {
+    const { cache, start } = await startAnswer(context, messages, chat, () => {});
+    using beams = new DecoderBeams(cache, start, chat.signal);
+    return await beamSearch(start.logits, beams, search);
+  });
 }
 
 async function startAnswer(
@@ -238,7 +258,7 @@ function writerFor(context: AnswerContext, started: Started, options: ChatOption
 
 function answerOf(
   { platform }: AnswerContext,
-  { clock, prompt, start }: Started,
+  { clock, prompt, start, placed }: Started,
   end: { readonly writer: AnswerWriter; readonly reason: FinishReason; readonly firstMs: number | undefined },
 ): Answer {
   const { writer } = end;
@@ -246,10 +266,12 @@ function answerOf(
   const endMs = platform.nowMs();
   const firstMs = end.firstMs ?? endMs;
   const decodeMs = endMs - firstMs;
+  const picture = placed.at(-1)?.picture;
   return {
     text: writer.text,
     thinking: writer.thinking,
     finishReason,
+    places: picture === undefined ? [] : placesInFile(namedPlaces(writer.text), picture.file),
     tokens: writer.tokens,
     logProbability: writer.logProbability,
     usage: {

@@ -1,5 +1,6 @@
 import type { FinishReason } from "../runtime/generate.ts";
 import type { TokenLogProbability } from "../runtime/sampling/logits.ts";
+import type { FilePlace } from "./grounding.ts";
 
 /** A token of an answer. */
 export interface AnswerToken {
@@ -40,6 +41,8 @@ export interface Answer {
   /** What the model thought first; empty where it did not. */
   readonly thinking: string;
   readonly finishReason: FinishReason;
+  /** Places that the answer names, in pixels of the file of the last picture; none without a picture. */
+  readonly places: readonly FilePlace[];
   /** Every token, the ending one left out. */
   readonly tokens: readonly AnswerToken[];
   /** Sum over the tokens and the ending one. */
@@ -56,5 +59,5 @@ export type ChatEvent =
   | { readonly type: "token"; readonly token: AnswerToken }
   | { readonly type: "done"; readonly answer: Answer };
 
-/** loading counts bytes, views count pictures' views, prompt counts tokens. */
-export type ProgressStage = "loading" | "views" | "prompt";
+/** views count pictures' views, prompt counts tokens. Loading is told to the options of `load`. */
+export type ProgressStage = "views" | "prompt";

@@ -8,7 +8,14 @@ import { type AnswerContext, answerBeams, answerOnce, answerSamples } from "./an
 import { buildPrompt } from "./build-prompt.ts";
 import type { ChatOptions } from "./chat-options.ts";
 import { EventChannel } from "./event-channel.ts";
-import { type Message, splitConversation } from "./message.ts";
+import {
+  type Extraction,
+  type ExtractOptions,
+  extractionRequest,
+  readExtraction,
+  type TypedSchema,
+} from "./extract.ts";
+import { type ImagePart, type ImageSource, type Message, splitConversation } from "./message.ts";
 import { pictureCost, readPicture } from "./picture.ts";
 import { PictureStore } from "./picture-store.ts";
 import { CHAT_TEMPLATES } from "./templates/template-registry.ts";
@@ -73,6 +80,29 @@ export class Model implements AsyncDisposable {
       throw new ArgumentError(`${count} samples were asked for.`, "Ask for at least one.");
     }
     return answerSamples(this.#context, messages, { ...options, count });
+  }
+
+  /**
+   * Reads a picture into the form of a schema (zod, or JSON schema), with a confidence for each value. Greedy unless a
+   * temperature is given. Throws the schema errors, and ArgumentError where the answer was cut off.
+   */
+  async extract<T = unknown>(
+    image: ImageSource | ImagePart,
+    schema: TypedSchema<T> | Readonly<Record<string, unknown>>,
+    options: ExtractOptions = {},
+  ): Promise<Extraction<T>> {
+    const { runtime, platform } = this.#context;
+    const request = extractionRequest(schema, options);
+    const { pictures } = splitConversation([{ role: "user", content: [image] }]);
+    const [part] = pictures;
+    const { file, image: pixels } = await readPicture({ ...options, ...part }, runtime.description, platform);
+    const upright = { ...part, image: pixels };
+    const answer = await this.complete([{ role: "user", content: [upright, request.text] }], {
+      temperature: 0,
+      ...options,
+      schema: request.schema,
+    });
+    return readExtraction<T>(schema, answer, { file, boxes: options.boxes });
   }
 
   /** The finished beams of a search, best first, with ending tokens and length penalty of the caller's choice. */

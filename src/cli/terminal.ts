@@ -63,7 +63,6 @@ export function processTerminal(): Terminal {
 }
 
 const STAGE_NAMES: Readonly<Record<ProgressStage, string>> = {
-  loading: "Loading",
   views: "Looking at view",
   prompt: "Reading token",
 };

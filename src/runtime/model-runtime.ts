@@ -78,6 +78,7 @@ export class ModelRuntime implements AsyncDisposable {
   #vision: { readonly part: ResidentPart; readonly runner: VisionRunner } | undefined;
   #decoder: { readonly part: ResidentPart; readonly cache: DecoderCache } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  #requests: Promise<unknown> = Promise.resolve();
   #isDisposed = false;
 
   private constructor(files: OpenedFiles, description: ModelDescription, options: RuntimeOptions) {
@@ -128,6 +129,14 @@ export class ModelRuntime implements AsyncDisposable {
   /** The decoder's cache if it is in memory now, to look into without loading it. */
   get presentCache(): DecoderCache | undefined {
     return this.#decoder?.cache;
+  }
+
+  /** Runs a request: at once where both parts stay in memory, after the one before where they take turns. */
+  request<T>(job: () => Promise<T>): Promise<T> {
+    if (this.plan.keepsBoth) return job();
+    const result = this.#requests.then(job);
+    this.#requests = result.catch(() => {});
+    return result;
   }
 
   /** Encodes all views of a request. Frees the decoder first where both do not fit. */
