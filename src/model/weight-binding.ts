@@ -102,10 +102,3 @@ function computedSource(name: string, shape: readonly number[], rows: ComputedRo
     readRows: async (begin, end) => new Uint8Array(rows(begin, end, rowLength).buffer),
   };
 }
-
-/** All values of a weight as float32; for small weights and for the oracle. */
-export async function readWeight(source: WeightSource): Promise<Float32Array> {
-  const rowLength = source.shape[source.shape.length - 1] ?? 1;
-  const count = source.shape.reduce((n, d) => n * d, 1);
-  return dequantise(source.type, await source.readRows(0, count / rowLength), count);
-}

@@ -89,17 +89,22 @@ for (const folder of ["v2.5", "v2.6", "v4.5", "v4.6"]) {
     const options: ModelOptions = torch.withGridPositions === undefined ? {} : { positions: "navit" };
     const found = await answer(pair, goldenFile(folder, "gguf/square.png"), { ids: torch.inputIds, options });
     await Promise.all([pair.language.close(), pair.vision.close()]);
+    const official = torch.withGridPositions ?? torch;
     expect(torch.inputIds.length).toBe(llama.promptTokens);
     const shared = llama.greedyTokensAgreeingWithTorch;
     expect(shared).toBeGreaterThan(0);
     expect(found.greedyTokens.slice(0, shared)).toEqual(llama.greedyTokens.slice(0, shared));
-    expect(found.greedyTokens).toEqual((torch.withGridPositions ?? torch).greedyTokens);
-    expect(probabilityError(found.lastLogits, llama)).toBeLessThan(LLAMA_PROBABILITY_ERROR);
+    expect(found.greedyTokens).toEqual(official.greedyTokens);
+    expect(probabilityError(official.lastLogits, llama)).toBeLessThan(LLAMA_PROBABILITY_ERROR);
+    expect(probabilityError(found.lastLogits, llama)).toBeCloseTo(probabilityError(official.lastLogits, llama), 5);
   });
 }
 
-/** llama.cpp rounds activations of F16 weights to float16; measured: 0.0015 at most. */
-const LLAMA_PROBABILITY_ERROR = 0.003;
+/**
+ * llama.cpp rounds activations of F16 weights to float16, and this is its distance from float64: torch's own logits lie as
+ * far from it (2.5: 0.0015, 2.6: 0.0015, 4.5: 0.0006, 4.6: 0.0033).
+ */
+const LLAMA_PROBABILITY_ERROR = 0.005;
 
 /** Largest difference between our and llama.cpp's probability of a first token. */
 function probabilityError(logits: readonly number[], llama: LlamaAnswer): number {

@@ -60,9 +60,9 @@ export async function openModel(
     config: description.decoder,
     backend,
     weights,
-    contextLength: 512,
+    contextLength: 1024,
     cacheType: "f32",
-    capacities: [1, 512],
+    capacities: [1, 1024],
     taps: Object.keys(graphs.decoder[0].taps),
   });
   return {
