@@ -19,6 +19,7 @@ export interface CommonRequest {
   readonly sampling: EngineSampling;
   readonly stop: readonly string[];
   readonly format: EngineFormat;
+  readonly ignoresEnd: boolean;
   readonly isStream: boolean;
   readonly includeUsage: boolean;
   /** Answers wanted. */
@@ -67,6 +68,7 @@ export function parseCommon(fields: Fields): CommonRequest {
     sampling: parseSampling(fields),
     stop,
     format: parseFormat(fields),
+    ignoresEnd: fields.flag("ignore_eos") ?? false,
     isStream: fields.flag("stream") ?? false,
     includeUsage: fields.object("stream_options")?.flag("include_usage") ?? false,
     count: fields.number("n", { least: 1, most: MAX_COUNT, isWhole: true }) ?? 1,

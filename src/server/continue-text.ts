@@ -20,7 +20,8 @@ export async function* continueText(
   const template = CHAT_TEMPLATES[description.template];
   const settings = samplingSettings({ ...GREEDY, ...description.generation }, sampling);
   const ends = template.stopTokens.flatMap((token) => tokenizer.findId(token) ?? []);
-  const stopIds = new Set<number>(tokenizer.eosId === undefined ? ends : [...ends, tokenizer.eosId]);
+  const all = tokenizer.eosId === undefined ? ends : [...ends, tokenizer.eosId];
+  const stopIds = new Set<number>(request.ignoresEnd ? [] : all);
   const constraint = schemaConstraint({ runtime, template, maskers: new Map() }, schemaOf(format));
   const ids = tokenizer.encode(text, { addSpecial: template.addSpecial, parseSpecial: true });
   const prompt = { ids, keys: ids, visualAt: [], width: 0, visualRows: async () => new Float32Array() };

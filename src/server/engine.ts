@@ -49,6 +49,8 @@ export interface EngineRequest {
   readonly format: EngineFormat;
   /** Likelihoods of this many tokens beside each chosen one; none are reported where absent. */
   readonly topLogProbabilities?: number | undefined;
+  /** Goes on where the model would end: for measurements. */
+  readonly ignoresEnd?: boolean | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -62,7 +62,7 @@ function infoOf({ runtime, title }: Model, { id, parallelCount }: ModelEngineOpt
 }
 
 async function* answerChat(model: Model, request: EngineRequest): AsyncGenerator<EnginePart> {
-  const { input, sampling, stop, format, topLogProbabilities, signal } = request;
+  const { input, sampling, stop, format, topLogProbabilities, ignoresEnd, signal } = request;
   if (input.kind === "text") return;
   const options: ChatOptions = {
     ...sampling,
@@ -71,6 +71,7 @@ async function* answerChat(model: Model, request: EngineRequest): AsyncGenerator
     thinking: input.thinking,
     schema: schemaOf(format),
     tokenEvents: topLogProbabilities,
+    ignoresStopTokens: ignoresEnd,
   };
   let pending: ScoredToken[] = [];
   for await (const event of model.chat(messagesOf(input.messages), options)) {

@@ -61,9 +61,11 @@ export async function* runAnswer(context: ServerContext, caller: Caller, job: An
     }
     metrics.observe("minicpmv_request_seconds", (nowMs() - arrivedMs) / 1000);
   } catch (error) {
-    if (caller.signal.aborted) metrics.add("minicpmv_cancelled_total");
-    else if (endSignal.aborted) throw shuttingDown();
+    if (endSignal.aborted && !caller.signal.aborted) throw shuttingDown();
     throw error;
+  } finally {
+    // a stream that nobody reads any more is left by return, not by an error
+    if (caller.signal.aborted) metrics.add("minicpmv_cancelled_total");
   }
 }
 

@@ -26,6 +26,8 @@ export interface RunningServer extends AsyncDisposable {
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8080;
+const SWEEP_MS = 50;
+const LAST_WORD_MS = 2000;
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
 
 /** Opens the port, then loads the model. Throws ServerStartError where the port cannot be had. */
@@ -75,13 +77,17 @@ async function stopServer(server: ServerType, app: ServerApp, graceMs: number): 
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  closeIdle(server);
-  const timer = setTimeout(() => app.endAnswers(), graceMs);
+  // a connection that its client keeps alive would hold the server open after its last answer
+  const sweep = setInterval(() => {
+    if ("closeIdleConnections" in server) server.closeIdleConnections();
+  }, SWEEP_MS);
+  const end = setTimeout(() => app.endAnswers(), graceMs);
+  // who does not even read that his answer has ended is cut off
+  const cut = setTimeout(() => {
+    if ("closeAllConnections" in server) server.closeAllConnections();
+  }, graceMs + LAST_WORD_MS);
   await closed;
-  clearTimeout(timer);
-}
-
-/** Kept-alive connections would hold the server open until their clients let go. */
-function closeIdle(server: ServerType): void {
-  if ("closeIdleConnections" in server) server.closeIdleConnections();
+  clearInterval(sweep);
+  clearTimeout(end);
+  clearTimeout(cut);
 }

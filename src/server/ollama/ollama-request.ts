@@ -29,6 +29,7 @@ export function parseOllamaChat(body: unknown): ChatRequest {
     },
     stop: options.texts("stop") ?? [],
     format: parseFormat(fields),
+    ignoresEnd: false,
     isStream: fields.flag("stream") ?? true,
     includeUsage: true,
     count: 1,

@@ -16,12 +16,12 @@ export function addCompletionRoutes(app: Hono<ServerBindings>, context: ServerCo
   app.post("/v1/chat/completions", async (c) => {
     const request = parseChatRequest(await readJsonBody(c, context.settings.maxBodyBytes));
     const engine = engineFor(context, request.model);
-    const { messages, thinking, topLogProbabilities, count, sampling, stop, format } = request;
+    const { messages, thinking, topLogProbabilities, count, sampling, stop, format, ignoresEnd } = request;
     checkPictureCount(messages, context.settings.maxPictures);
     const job: AnswerJob = {
       engine,
       prepare: async (signal) => ({ kind: "chat", thinking, messages: await withPictures(context, messages, signal) }),
-      request: { sampling, stop, format, topLogProbabilities },
+      request: { sampling, stop, format, topLogProbabilities, ignoresEnd },
       count,
     };
     return reply(c, context, { job, form: chatForm({ hasLogprobs: topLogProbabilities !== undefined }), request });
@@ -32,11 +32,11 @@ export function addCompletionRoutes(app: Hono<ServerBindings>, context: ServerCo
     const engine = engineFor(context, request.model);
     const prompt = promptOf(fields);
     const topLogProbabilities = fields.number("logprobs", { least: 0, most: 5, isWhole: true });
-    const { count, sampling, stop, format } = request;
+    const { count, sampling, stop, format, ignoresEnd } = request;
     const job: AnswerJob = {
       engine,
       prepare: async () => ({ kind: "text", prompt }),
-      request: { sampling, stop, format, topLogProbabilities },
+      request: { sampling, stop, format, topLogProbabilities, ignoresEnd },
       count,
     };
     const echo = fields.flag("echo") === true ? prompt : "";

@@ -24,6 +24,7 @@ const SAMPLING: Record<string, Schema> = {
   seed: WHOLE,
   n: { type: "integer", minimum: 1, maximum: 16 },
   stop: { oneOf: [TEXT, list(TEXT)] },
+  ignore_eos: FLAG,
   stream: FLAG,
   stream_options: object({ include_usage: FLAG }),
   response_format: object({

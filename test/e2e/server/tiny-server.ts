@@ -1,7 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { load } from "../../../src/chat/load.ts";
 import type { Model } from "../../../src/chat/model.ts";
-import { modelEngine } from "../../../src/server/model-engine.ts";
+import { loadEngine } from "../../../src/server/load-engine.ts";
 import { type RunningServer, type ServeOptions, serve } from "../../../src/server/serve.ts";
 
 export const FOLDER = fileURLToPath(new URL("../../golden/ladder/v2.6/", import.meta.url));
@@ -16,25 +15,36 @@ export interface TinyServer extends AsyncDisposable {
 export const PARALLEL = 4;
 
 export async function startTinyServer(options: Partial<ServeOptions> = {}): Promise<TinyServer> {
-  const model = await load(`${FOLDER}model.safetensors`, {
+  const loaded = await loadEngine(`${FOLDER}model.safetensors`, {
+    id: "tiny",
+    parallelCount: PARALLEL,
     contextLength: 2048,
-    sequenceCount: PARALLEL + 2,
     threads: 1,
-    load: "together",
   });
-  const server = await serve({
-    port: 0,
-    load: async () => modelEngine(model, { id: "tiny", parallelCount: PARALLEL }),
-    ...options,
-  });
+  const server = await serve({ port: 0, load: async () => loaded.engine, ...options });
   await server.ready;
   return {
     server,
-    model,
+    model: loaded.model,
     url: server.url,
     [Symbol.asyncDispose]: async () => {
       await server.stop();
-      await model[Symbol.asyncDispose]();
+      await loaded[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Body of a chat completion that goes on for `tokens` tokens, by the greedy way. */
+export function chatBody(text: string, tokens: number, extra: object = {}): string {
+  return JSON.stringify({
+    messages: [{ role: "user", content: text }],
+    temperature: 0,
+    repetition_penalty: 1,
+    max_tokens: tokens,
+    ...extra,
+  });
+}
+
+export function post(url: string, body: string, signal?: AbortSignal): Promise<Response> {
+  return fetch(`${url}/v1/chat/completions`, { method: "POST", body, ...(signal === undefined ? {} : { signal }) });
 }
