@@ -235,9 +235,14 @@ function emitBlock(f: FunctionBuilder, c: Context, rows: I32, keyBegin: I32, key
     packKeys(f, c.source, block, c.p.scratch);
     copyValues(f, c.source, block, c.values);
     const row = f.i32();
-    f.for(row, { from: 0, below: rows, step: TILE_ROWS }, () => {
-      const tileRows = minimum(f, i32.sub(rows, row), constI32(TILE_ROWS));
+    f.set(row, 0);
+    f.while(i32.ltS(row, rows), () => {
+      const left = f.i32(i32.sub(rows, row));
+      const tileRows = minimum(f, left, constI32(TILE_ROWS));
+      // 7 rows as 4 + 3, not 6 + 1: a tile of one row takes as long as one of four
+      f.if(i32.and(i32.gtS(left, TILE_ROWS), i32.ltS(left, TILE_ROWS + 3)), () => f.set(tileRows, 4));
       f.if(anyVisible(f, c, row, tileRows, first, count), () => emitTilePair(f, c, row, tileRows, first, count));
+      f.advance(row, tileRows);
     });
   });
 }

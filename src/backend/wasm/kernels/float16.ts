@@ -18,14 +18,22 @@ export function widenF16(f: FunctionBuilder, halves: V128): Local<"v128"> {
   return normal;
 }
 
-/** Four f32 to f16 bits in i32 lanes, nearest even. Beyond ±65504 saturates: an infinity in a cache poisons every later token. */
+/** The same in four instructions, for values that `narrowF16` wrote: f16 subnormals would meet a denormal multiplication. */
+export function widenNormalF16(f: FunctionBuilder, halves: V128): V128 {
+  const shifted = v128.and(i32x4.shrS(i32x4.shl(halves, 16), 3), word(f, 0x8fffe000));
+  return f32x4.mul(shifted, f.hoist(f32x4.all(2 ** 112)));
+}
+
+/**
+ * Four f32 to f16 bits in i32 lanes, nearest even. Beyond ±65504 saturates: an infinity in a cache poisons every later
+ * token. Below 2^-14 becomes zero, so that the cache holds no subnormals (`widenNormalF16`).
+ */
 export function narrowF16(f: FunctionBuilder, values: V128): Local<"v128"> {
   const input = f.v128(values);
   const magnitude = f.v128(i32x4.minS(v128.and(input, word(f, 0x7fffffff)), word(f, 0x477fe000)));
   const odd = v128.and(i32x4.shrU(magnitude, 13), word(f, 1));
   const normal = f.v128(i32x4.shrU(i32x4.add(i32x4.add(magnitude, word(f, 0xc8000fff)), odd), 13));
-  const subnormal = i32x4.sub(f32x4.add(magnitude, f.hoist(f32x4.all(0.5))), word(f, 0x3f000000));
-  f.set(normal, v128.bitselect(subnormal, normal, i32x4.gtS(word(f, 0x38800000), magnitude)));
+  f.set(normal, v128.andnot(normal, i32x4.gtS(word(f, 0x38800000), magnitude)));
   f.set(normal, v128.or(normal, v128.and(i32x4.shrU(input, 16), word(f, 0x8000))));
   return normal;
 }
