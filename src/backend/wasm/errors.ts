@@ -6,7 +6,7 @@ export class OutOfMemoryError extends MiniCpmError {
     const mib = (bytes: number): string => (bytes / 2 ** 20).toFixed(1);
     super(
       "E_OUT_OF_MEMORY",
-      `${mib(neededBytes)} MiB are needed in one piece, but ${mib(freeBytes)} MiB are left of WebAssembly's 4 GiB.`,
+      `${mib(neededBytes)} MiB are needed in one piece, but ${mib(freeBytes)} MiB are left of the memory that the backend may use.`,
       "Choose a smaller quantisation or context, or dispose of another model first.",
       options,
     );

@@ -17,11 +17,26 @@ export class Heap {
   #free: Block[] = [];
   #end: number;
   #allocatedBytes = 0;
+  readonly #limitBytes: number;
+  #holds = 0;
+  #waiting: Block[] = [];
 
-  /** `reservedBytes` at the start are the caller's. */
-  constructor(memory: WebAssembly.Memory, reservedBytes: number) {
+  /** `reservedBytes` at the start are the caller's; `limitBytes` is the highest address, 4 GiB by default. */
+  constructor(memory: WebAssembly.Memory, reservedBytes: number, limitBytes = LIMIT_BYTES) {
     this.memory = memory;
+    this.#limitBytes = Math.min(limitBytes, LIMIT_BYTES);
     this.#end = roundUp(reservedBytes, ALIGNMENT);
+  }
+
+  /** Until the matching `unhold`, freed memory is not given out again: a replay may still read it. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  unhold(): void {
+    this.#holds--;
+    if (this.#holds > 0) return;
+    for (const block of this.#waiting.splice(0)) this.#giveBack(block);
   }
 
   get allocatedBytes(): number {
@@ -49,7 +64,12 @@ export class Heap {
   free(address: number, bytes: number): void {
     const size = roundUp(Math.max(bytes, 1), ALIGNMENT);
     this.#allocatedBytes -= size;
-    const blocks = [...this.#free, { address, bytes: size }].sort((a, b) => a.address - b.address);
+    if (this.#holds > 0) this.#waiting.push({ address, bytes: size });
+    else this.#giveBack({ address, bytes: size });
+  }
+
+  #giveBack(freed: Block): void {
+    const blocks = [...this.#free, freed].sort((a, b) => a.address - b.address);
     const joined: Block[] = [];
     for (const block of blocks) {
       const last = joined.at(-1);
@@ -68,9 +88,9 @@ export class Heap {
   }
 
   #grow(end: number): void {
+    if (end > this.#limitBytes) throw new OutOfMemoryError(end - this.#end, this.#limitBytes - this.#end);
     const have = this.memory.buffer.byteLength;
     if (end <= have) return;
-    if (end > LIMIT_BYTES) throw new OutOfMemoryError(end - this.#end, LIMIT_BYTES - this.#end);
     try {
       this.memory.grow(Math.ceil((end - have) / PAGE_BYTES));
     } catch (cause) {

@@ -73,7 +73,6 @@ class WorkerPool implements ThreadPool {
   readonly #workers: readonly ComputeWorker[];
   readonly #parts: PoolParts;
   #pending: Pending | undefined;
-  #trap: string | undefined;
   #broken: string | undefined;
   #isDisposed = false;
 
@@ -127,6 +126,12 @@ class WorkerPool implements ThreadPool {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
+    this.#pending?.reject(new WorkerFailedError("the backend was disposed of while it computed"));
+    this.#pending = undefined;
+    this.#stop();
+  }
+
+  #stop(): void {
     const control = new Int32Array(this.#parts.memory.buffer, 0, CONTROL_WORDS);
     Atomics.store(control, CONTROL.stop, 1);
     Atomics.add(control, CONTROL.epoch, 1);
@@ -135,14 +140,15 @@ class WorkerPool implements ThreadPool {
   }
 
   #settle(): void {
-    if (this.#trap !== undefined) return;
     this.#pending?.resolve();
     this.#pending = undefined;
   }
 
+  /** The threads that are left would wait for the lost one at the next barrier: they end too. */
   #fail(reason: string): void {
-    this.#trap = reason;
+    if (this.#broken !== undefined) return;
     this.#broken = reason;
+    this.#stop();
     this.#pending?.reject(new WorkerFailedError(reason));
     this.#pending = undefined;
   }

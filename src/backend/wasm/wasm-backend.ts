@@ -12,20 +12,21 @@ import type {
 } from "../../tensor/backend.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import { detectWasmFeatures, type WasmFeatures } from "./emit/features.ts";
-import { Heap } from "./heap.ts";
 import { buildKernelModule, KERNEL_SIGNATURES, MAXIMUM_MEMORY_PAGES } from "./kernels/module.ts";
-import { inlinePool, type StartWorker, type ThreadPool, workerPool } from "./thread-pool.ts";
-import { type Engine, WasmExecutable } from "./wasm-executable.ts";
+import { Machine } from "./machine.ts";
+import { inlinePool, type StartWorker, workerPool } from "./thread-pool.ts";
+import { WasmExecutable } from "./wasm-executable.ts";
 import { WasmState } from "./wasm-state.ts";
 import { uploadWeight } from "./wasm-weight.ts";
 import type { DecodeStored } from "./weight-rows.ts";
-import { CONTROL_WORDS } from "./worker-loop.ts";
 
 export interface WasmBackendOptions {
   readonly decode: DecodeStored;
   /** Starts workers on this platform; without it everything runs on the calling thread. */
   readonly startWorker?: StartWorker;
   readonly threadCount?: number;
+  /** Most bytes the backend may ever use; WebAssembly's 4 GiB by default. */
+  readonly memoryLimitBytes?: number;
   /** Overrides what was detected, for tests. */
   readonly features?: Partial<WasmFeatures>;
 }
@@ -47,7 +48,7 @@ export async function createWasmBackend(options: WasmBackendOptions): Promise<Ba
   const variant = { relaxed: features.relaxedSimd, threads: isThreaded };
   const module = await WebAssembly.compile(buildKernelModule(variant));
   const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_MEMORY_PAGES, shared: isThreaded });
-  const machine = new Machine(memory, threadCount);
+  const machine = new Machine(memory, threadCount, options.memoryLimitBytes);
   const kernelNames = KERNEL_SIGNATURES.map(({ name }) => name);
   const parts = {
     module,
@@ -67,72 +68,6 @@ export async function createWasmBackend(options: WasmBackendOptions): Promise<Ba
     unsupported: {},
   };
   return new WasmBackend(info, machine, options.decode);
-}
-
-/** Scratch of one thread: enough for attention at head width 256. */
-const SCRATCH_BYTES = 1 << 20;
-
-/** Memory regions and the running of replays, shared by all executables of a backend. */
-class Machine implements Engine {
-  readonly memory: WebAssembly.Memory;
-  readonly heap: Heap;
-  readonly scratchAddresses: readonly number[];
-  pool: ThreadPool | undefined;
-  codeAddress = 0;
-  #codeWords = 0;
-  #arena = { address: 0, bytes: 0 };
-  #queue: Promise<unknown> = Promise.resolve();
-
-  constructor(memory: WebAssembly.Memory, threadCount: number) {
-    this.memory = memory;
-    this.heap = new Heap(memory, CONTROL_WORDS * 4);
-    this.scratchAddresses = Array.from({ length: threadCount }, () => this.heap.allocate(SCRATCH_BYTES));
-  }
-
-  arenaAddress(): number {
-    return this.#arena.address;
-  }
-
-  reserve(arenaBytes: number, scratchBytes: number, codeWords: number): void {
-    if (scratchBytes > SCRATCH_BYTES) {
-      throw new UnsupportedError(
-        `A kernel needs ${scratchBytes} bytes of scratch, more than ${SCRATCH_BYTES}.`,
-        "Report this.",
-      );
-    }
-    if (arenaBytes > this.#arena.bytes) {
-      if (this.#arena.bytes > 0) this.heap.free(this.#arena.address, this.#arena.bytes);
-      this.#arena = { address: 0, bytes: 0 };
-      this.#arena = { address: this.heap.allocate(arenaBytes), bytes: arenaBytes };
-    }
-    if (codeWords > this.#codeWords) {
-      if (this.#codeWords > 0) this.heap.free(this.codeAddress, this.#codeWords * 4);
-      this.#codeWords = 0;
-      this.codeAddress = this.heap.allocate(codeWords * 4);
-      this.#codeWords = codeWords;
-    }
-  }
-
-  allocateConstant(values: Float32Array | Int32Array) {
-    const block = { address: this.heap.allocate(values.byteLength), bytes: values.byteLength };
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    new Uint8Array(this.memory.buffer, block.address, block.bytes).set(bytes);
-    return block;
-  }
-
-  freeConstant({ address, bytes }: { readonly address: number; readonly bytes: number }): void {
-    this.heap.free(address, bytes);
-  }
-
-  run(code: Int32Array): Promise<void> {
-    return present(this.pool, "the thread pool").run(code);
-  }
-
-  exclusive<T>(job: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(job);
-    this.#queue = result.catch(() => {});
-    return result;
-  }
 }
 
 class WasmBackend implements Backend {

@@ -5,19 +5,35 @@ import { sizeOf } from "../../tensor/definition.ts";
 import { type Extents, extentsOf } from "../../tensor/dim.ts";
 import { BindingError } from "../../tensor/errors.ts";
 import { type Graph, slotsOf, type ValueId } from "../../tensor/graph.ts";
+import { requireFits } from "../../tensor/planner.ts";
 import { memoryViews, readValue, writeDense } from "./array-io.ts";
 import { ArenaBuffer, planArena } from "./buffers.ts";
+import { WeightShapeError } from "./errors.ts";
 import { LoweringContext } from "./lowering/context.ts";
 import { LOWERINGS } from "./lowering/table.ts";
 import { type HostStep, type KernelStep, Segment, type Step } from "./program.ts";
 import { WasmState } from "./wasm-state.ts";
 import { WasmWeight } from "./wasm-weight.ts";
 
+/** Memory that an executable shares with the others of its backend. */
+export interface Workspace {
+  readonly arenaBytes: number;
+  readonly scratchBytes: number;
+  readonly codeBytes: number;
+}
+
 /** What an executable needs of its backend. */
 export interface Engine {
   readonly memory: WebAssembly.Memory;
-  /** Makes the arena and the threads' scratch at least this large. */
-  reserve(arenaBytes: number, scratchBytes: number, codeWords: number): void;
+  /** Bytes in use now by weights, states, constants and workspaces. */
+  readonly allocatedBytes: number;
+  readonly arenaBytes: number;
+  /** Makes room for an executable, at once where nothing runs. Throws OutOfMemoryError. */
+  open(workspace: Workspace): void;
+  /** Makes the arena and the code area at least this large; only within `exclusive`. */
+  prepare(workspace: Workspace): void;
+  /** Says that an executable is gone; the last one gives the arena back. */
+  close(): void;
   arenaAddress(): number;
   allocateConstant(values: Float32Array | Int32Array): { readonly address: number; readonly bytes: number };
   freeConstant(block: { readonly address: number; readonly bytes: number }): void;
@@ -33,7 +49,7 @@ type Piece =
 /** A graph lowered to kernel calls over one arena. */
 export class WasmExecutable implements Executable {
   readonly label: string;
-  readonly workspaceBytes: number;
+  readonly #workspace: Workspace;
   readonly #graph: Graph;
   readonly #context: LoweringContext;
   readonly #pieces: readonly Piece[];
@@ -52,36 +68,74 @@ export class WasmExecutable implements Executable {
       ...Object.entries(graph.outputs),
       ...(options.taps ?? []).map((tap) => [tap, present(graph.taps[tap], `tap ${tap}`)] as const),
     ];
-    this.#context = new LoweringContext({
-      graph,
-      memory: engine.memory,
-      weights: ownWeights(options, this.label),
+    try {
+      this.#context = this.#lower(options);
+      const results = this.#results.map(([, id]) => this.#context.place(id));
+      const { pieces, epochCount } = schedule(this.#context.steps);
+      for (const id of Object.values(graph.inputs)) touch(this.#context.place(id).buffer, 0);
+      for (const place of results) touch(place.buffer, epochCount);
+      this.#pieces = pieces;
+      this.#workspace = this.#measure();
+      this.#requireBudget(options.budgetBytes);
+      engine.open(this.#workspace);
+    } catch (error) {
+      this.#freeConstants();
+      throw error;
+    }
+  }
+
+  get workspaceBytes(): number {
+    return this.#workspace.arenaBytes;
+  }
+
+  #lower(options: LowerOptions): LoweringContext {
+    const { memory } = this.#engine;
+    const context = new LoweringContext({
+      graph: this.#graph,
+      memory,
+      weights: ownWeights(this.#graph, options, this.label),
       states: ownStates(options, this.label),
-      arenaAddress: () => engine.arenaAddress(),
+      arenaAddress: () => this.#engine.arenaAddress(),
       precision: options.precision,
       taps: this.#results.map(([, id]) => id),
       allocateConstant: (values) => {
-        const block = engine.allocateConstant(values);
+        const block = this.#engine.allocateConstant(values);
         this.#constants.push(block);
         return block.address;
       },
     });
-    for (const id of Object.values(graph.inputs)) this.#context.place(id);
-    for (const node of graph.nodes) LOWERINGS[node.op](this.#context, node);
-    const results = this.#results.map(([, id]) => this.#context.place(id));
-    const { pieces, epochCount } = schedule(this.#context.steps);
-    for (const id of Object.values(graph.inputs)) touch(this.#context.place(id).buffer, 0);
-    for (const place of results) touch(place.buffer, epochCount);
-    this.#pieces = pieces;
-    this.workspaceBytes = planArena(this.#context.buffers.filter((buffer) => buffer.first <= buffer.last));
-    const codeWords = Math.max(0, ...pieces.map((piece) => (piece.kind === "kernels" ? piece.segment.code.length : 0)));
-    engine.reserve(this.workspaceBytes, this.#context.scratchBytes, codeWords);
+    for (const id of Object.values(this.#graph.inputs)) context.place(id);
+    for (const node of this.#graph.nodes) LOWERINGS[node.op](context, node);
+    return context;
+  }
+
+  #measure(): Workspace {
+    const words = this.#pieces.map((piece) => (piece.kind === "kernels" ? piece.segment.code.length : 0));
+    return {
+      arenaBytes: planArena(this.#context.buffers.filter((buffer) => buffer.first <= buffer.last)),
+      scratchBytes: this.#context.scratchBytes,
+      codeBytes: Math.max(0, ...words) * Int32Array.BYTES_PER_ELEMENT,
+    };
+  }
+
+  /** Weights, states and other workspaces are counted as they are now. */
+  #requireBudget(budgetBytes: number | undefined): void {
+    if (budgetBytes === undefined) return;
+    const { allocatedBytes, arenaBytes } = this.#engine;
+    const growth = Math.max(0, this.#workspace.arenaBytes - arenaBytes);
+    requireFits(this.label, allocatedBytes + growth, budgetBytes);
+  }
+
+  #freeConstants(): void {
+    for (const block of this.#constants.splice(0)) this.#engine.freeConstant(block);
   }
 
   async run({ extents = {}, inputs = {} }: RunBindings): Promise<RunResult> {
     if (this.#isDisposed) throw new DisposedError(this.label, "used");
     this.#checkExtents(extents);
     return this.#engine.exclusive(async () => {
+      if (this.#isDisposed) throw new DisposedError(this.label, "used");
+      this.#engine.prepare(this.#workspace);
       this.#writeInputs(extents, inputs);
       for (const piece of this.#pieces) {
         if (piece.kind === "host") {
@@ -98,7 +152,8 @@ export class WasmExecutable implements Executable {
   [Symbol.dispose](): void {
     if (this.#isDisposed) throw new DisposedError(this.label, "disposed again");
     this.#isDisposed = true;
-    for (const block of this.#constants) this.#engine.freeConstant(block);
+    this.#freeConstants();
+    this.#engine.close();
   }
 
   #checkExtents(extents: Extents): void {
@@ -194,14 +249,29 @@ function touch(buffer: unknown, epoch: number): void {
   if (buffer instanceof ArenaBuffer) buffer.touch(epoch);
 }
 
-function ownWeights(options: LowerOptions, label: string): Readonly<Record<string, WasmWeight>> {
+function ownWeights(graph: Graph, options: LowerOptions, label: string): Readonly<Record<string, WasmWeight>> {
   const own: Record<string, WasmWeight> = {};
-  for (const [name, weight] of Object.entries(options.weights)) {
-    if (!(weight instanceof WasmWeight))
+  for (const [name, id] of Object.entries(graph.weights)) {
+    const weight = options.weights[name];
+    if (weight === undefined) throw new BindingError(`${label}: weight "${name}" was not given`);
+    if (!(weight instanceof WasmWeight)) {
       throw new BindingError(`${label}: weight "${name}" belongs to another backend`);
+    }
+    requireShape(
+      weight,
+      graph.values[id].dims.map((d) => d.capacity),
+    );
     own[name] = weight;
   }
   return own;
+}
+
+/** Axes of length one may be left out or added: files keep a bias as a row now and then. */
+function requireShape(weight: WasmWeight, expected: readonly number[]): void {
+  const count = expected.reduce((n, d) => n * d, 1);
+  const hasSameCount = weight.shape.reduce((n, d) => n * d, 1) === count;
+  const hasSameRows = (expected.at(-1) ?? 1) === (weight.shape.at(-1) ?? 1) || expected.length < 2;
+  if (!hasSameCount || !hasSameRows) throw new WeightShapeError(weight.name, expected, weight.shape);
 }
 
 function ownStates(options: LowerOptions, label: string): Readonly<Record<string, WasmState>> {

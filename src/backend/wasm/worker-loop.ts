@@ -126,9 +126,11 @@ export function serve(start: WorkerStart, report: (message: WorkerReport) => voi
     if (Atomics.load(control, CONTROL.stop) === 1) return;
     const code = new Int32Array(memory.buffer, control[CONTROL.codeAddress], control[CONTROL.codeLength]);
     const reason = runShare(code, context, control);
+    if (reason !== undefined) Atomics.store(control, CONTROL.failed, 1);
     barrier(control, threadCount);
     if (reason !== undefined) report({ kind: "failed", reason });
-    else if (thread === 0) report({ kind: "done" });
+    // a trap of any thread spoils the replay: then the one that trapped speaks
+    else if (thread === 0 && Atomics.load(control, CONTROL.failed) === 0) report({ kind: "done" });
   }
 }
 
