@@ -3,13 +3,18 @@ import { resamplerEncoder } from "../../src/model/vision/connector.ts";
 import type { PackInputs } from "../../src/train/trainer.ts";
 import type { PackShape } from "../../src/train/training-graph.ts";
 import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
-import type { PreparedSample } from "./prepare.ts";
+import { ILLEGIBLE, type PreparedSample } from "./prepare.ts";
 
 const QUERIES = POCKET.resampler.queryCount;
 /** Rows that a view has in a pack, so that attention of a pack is a batch of equal blocks. */
 export const VIEW_PATCHES = 288;
 /** Empty cells are many and easy: they count less. */
 const EMPTY_WEIGHT = 0.15;
+
+function cellWeight(label: number): number {
+  if (label === ILLEGIBLE) return 0;
+  return label === 0 ? EMPTY_WEIGHT : 1;
+}
 
 /** Samples that share one pack, and what they take of it. */
 export interface Pack {
@@ -45,7 +50,7 @@ export function supervisedCounts(pack: Pack): { readonly text: number; readonly 
   let dense = 0;
   for (const { supervised, cells } of pack.samples) {
     text += supervised.filter((said) => said).length;
-    for (const view of cells) for (const label of view) dense += label === 0 ? EMPTY_WEIGHT : 1;
+    for (const view of cells) for (const label of view) dense += cellWeight(label);
   }
   return { text, dense };
 }
@@ -93,7 +98,7 @@ function denseInputs(pack: Pack, patchCapacity: number, scale: number): PackInpu
       let at = block * VIEW_PATCHES;
       for (let i = cell; i < view.length; i += cells) {
         targets[at] = view[i];
-        weights[at] = (view[i] === 0 ? EMPTY_WEIGHT : 1) * scale;
+        weights[at] = cellWeight(view[i]) * scale;
         at++;
       }
     }

@@ -21,6 +21,10 @@ export interface PreparedSample {
 
 /** Cells side by side in a patch. */
 const CELLS = 2;
+/** Label of a cell whose print is too small in this view to be read: no loss is taken there. */
+export const ILLEGIBLE = 255;
+/** Height of ordinary print, in pixels of a view, from which its characters can be told apart. */
+const LEGIBLE_PIXELS = 8;
 /** Share of a cell that a character's box must cover to be its label. */
 const LEAST_COVER = 0.15;
 
@@ -93,6 +97,7 @@ function cellLabels(sample: Sample, view: Patches, { scaleX, scaleY, offset }: V
   const cellWidth = 14 / CELLS;
   const across = columns * CELLS;
   const labels = new Uint8Array(rows * across);
+  const isLegible = typicalHeight(sample) * scaleY >= LEGIBLE_PIXELS;
   const cover = new Float32Array(rows * across).fill(LEAST_COVER);
   for (const { char, x0, y0, x1, y1 } of sample.characters) {
     const label = CLASS_OF.get(char);
@@ -106,9 +111,23 @@ function cellLabels(sample: Sample, view: Patches, { scaleX, scaleY, offset }: V
         const area = (Math.min(c + 1, right) - Math.max(c, left)) * (Math.min(r + 1, bottom) - Math.max(r, top));
         if (area <= cover[r * across + c]) continue;
         cover[r * across + c] = area;
-        labels[r * across + c] = label;
+        labels[r * across + c] = isLegible ? label : ILLEGIBLE;
       }
     }
   }
   return labels;
+}
+
+/** Median height of the taller half of the characters: letters and digits, not points and dashes. */
+function typicalHeight({ characters }: Sample): number {
+  const heights = characters.map(({ y0, y1 }) => y1 - y0).sort((a, b) => a - b);
+  return heights[Math.floor(heights.length * 0.6)] ?? 0;
+}
+
+/** For the dense stage: the views in which something can be read. */
+export function legibleViews(sample: PreparedSample): PreparedSample {
+  const kept = sample.views
+    .map((_, i) => i)
+    .filter((i) => sample.cells[i].some((label) => label !== 0 && label !== ILLEGIBLE));
+  return { ...sample, views: kept.map((i) => sample.views[i]), cells: kept.map((i) => sample.cells[i]) };
 }

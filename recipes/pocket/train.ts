@@ -19,7 +19,7 @@ import { sampleStream } from "./data/stream.ts";
 import type { Stage } from "./data/types.ts";
 import { addSample, emptyPack, type Pack, packBlocks, packInputs, supervisedCounts, VIEW_PATCHES } from "./pack.ts";
 import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
-import { prepare } from "./prepare.ts";
+import { legibleViews, prepare } from "./prepare.ts";
 import { startTower } from "./start-weights.ts";
 
 interface TrainingStage {
@@ -194,7 +194,9 @@ async function nextPacks(wanted: TrainingStage): Promise<readonly Pack[]> {
     const { value, done } = await stream.next();
     if (done === true) break;
     cursor = value.index + 1;
-    const prepared = prepare(value.sample, tokenizer);
+    const whole = prepare(value.sample, tokenizer);
+    const prepared = wanted.parts === "dense" ? legibleViews(whole) : whole;
+    if (prepared.views.length === 0) continue;
     if (addSample(pack, prepared, wanted.shape)) {
       misses = 0;
       continue;
