@@ -121,6 +121,19 @@ export function answerBeams(
   });
 }
 
+/** Logits behind a prompt: what comparisons of two paths look at. */
+export function promptLogits(
+  context: AnswerContext,
+  messages: readonly Message[],
+  options: ChatOptions,
+): Promise<Float32Array> {
+  return context.runtime.request(async () => {
+    const { start } = await startAnswer(context, messages, options, () => {});
+    start.lease.release();
+    return start.logits;
+  });
+}
+
 async function startAnswer(
   context: AnswerContext,
   messages: readonly Message[],

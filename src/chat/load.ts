@@ -34,6 +34,8 @@ export interface LoadOptions extends LocateOptions, ModelOptions {
   readonly contextLength?: number | undefined;
   /** Answers, beams and kept conversations that share the cache. */
   readonly sequenceCount?: number | undefined;
+  /** Tokens that all of them may hold together; one context by default. */
+  readonly cachedPositions?: number | undefined;
   readonly cacheType?: CacheType | undefined;
   readonly onLoad?: ((part: PartName, doneBytes: number, totalBytes: number) => void) | undefined;
 }

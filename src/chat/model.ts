@@ -4,7 +4,7 @@ import type { BeamOptions, Hypothesis } from "../runtime/beam-search.ts";
 import type { ModelRuntime, RuntimeStats } from "../runtime/model-runtime.ts";
 import type { Platform } from "../runtime/platform.ts";
 import type { Answer, ChatEvent } from "./answer.ts";
-import { type AnswerContext, answerBeams, answerOnce, answerSamples } from "./answer-job.ts";
+import { type AnswerContext, answerBeams, answerOnce, answerSamples, promptLogits } from "./answer-job.ts";
 import { buildPrompt } from "./build-prompt.ts";
 import type { ChatOptions } from "./chat-options.ts";
 import { EventChannel } from "./event-channel.ts";
@@ -112,6 +112,11 @@ export class Model implements AsyncDisposable {
     options: ChatOptions = {},
   ): Promise<readonly Hypothesis[]> {
     return answerBeams(this.#context, messages, { search, chat: options });
+  }
+
+  /** Logits of the first token of an answer, to compare two ways of computing. */
+  async logits(messages: readonly Message[], options: ChatOptions = {}): Promise<Float32Array> {
+    return promptLogits(this.#context, messages, options);
   }
 
   /** Token ids of a text; special tokens written in it stay text. */

@@ -29,6 +29,8 @@ export interface RuntimeOptions {
   readonly kernels?: KernelChoice | undefined;
   readonly contextLength?: number | undefined;
   readonly sequenceCount?: number | undefined;
+  /** Positions that all sequences may hold together; one context by default. */
+  readonly cachedPositions?: number | undefined;
   readonly cacheType?: CacheType | undefined;
   readonly batch?: VisionBatch | undefined;
   readonly model?: ModelOptions | undefined;
@@ -188,7 +190,7 @@ export class ModelRuntime implements AsyncDisposable {
       contextLength: this.contextLength,
       sequenceCount,
       // sequences share pages: what one long conversation needs serves several short ones
-      cachedPositions: this.contextLength,
+      cachedPositions: this.#options.cachedPositions ?? this.contextLength,
       ...(cacheType === undefined ? {} : { cacheType }),
     };
   }
