@@ -15,11 +15,10 @@ const IGNORED = /^resampler\.pos_embed_k$|^rope_factors_(long|short)\.weight$/;
 
 /** What a pair of GGUF files says: language model and mmproj. Reads the LongRoPE divisors, if any. */
 export async function ggufSource(language: Checkpoint, vision: Checkpoint): Promise<ModelSource> {
-  const architecture = language.metadata.string("general.architecture") ?? "";
-  const text = new GgufKeys(language.fileName, language.metadata, architecture);
+  const { architecture, keys: text } = languageKeys(language);
   const tower = visionConfig(vision);
   return {
-    decoder: await decoderConfig(architecture, language, text),
+    decoder: await ggufDecoder(language),
     vision: tower,
     // the key is missing, or 0, in old files
     queryCount: vision.has("resampler.query") ? vision.tensor("resampler.query").shape[0] : undefined,
@@ -36,6 +35,11 @@ export async function ggufSource(language: Checkpoint, vision: Checkpoint): Prom
   };
 }
 
+function languageKeys(language: Checkpoint): { readonly architecture: string; readonly keys: GgufKeys } {
+  const architecture = language.metadata.string("general.architecture") ?? "";
+  return { architecture, keys: new GgufKeys(language.fileName, language.metadata, architecture) };
+}
+
 function visionConfig(vision: Checkpoint): Omit<VisionConfig, "positions" | "activation"> {
   const keys = new GgufKeys(vision.fileName, vision.metadata, "clip.vision");
   const [places] = vision.tensor("v.position_embd.weight").shape;
@@ -50,7 +54,9 @@ function visionConfig(vision: Checkpoint): Omit<VisionConfig, "positions" | "act
   };
 }
 
-async function decoderConfig(architecture: string, language: Checkpoint, keys: GgufKeys): Promise<DecoderConfig> {
+/** The decoder of a language model's file, which needs no mmproj; muP scales and hybrid layers are left to the version. */
+export async function ggufDecoder(language: Checkpoint): Promise<DecoderConfig> {
+  const { architecture, keys } = languageKeys(language);
   const width = keys.count("embedding_length");
   const headCount = keys.count("attention.head_count");
   const headWidth = keys.count("attention.key_length", width / headCount, MAX_HEAD_WIDTH);
