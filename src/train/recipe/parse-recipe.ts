@@ -1,0 +1,154 @@
+import { DATA_FORMATS, type DataFormat } from "../data/formats.ts";
+import { RecipeError } from "../errors.ts";
+import { OFFICIAL_LORA } from "../lora.ts";
+import { parseModel } from "./parse-model.ts";
+import type {
+  Part,
+  Recipe,
+  RecipeData,
+  RecipeStage,
+  StageLora,
+  StageOptimiser,
+  StageResolution,
+  StageSchedule,
+} from "./recipe.ts";
+import { RecipeFields } from "./recipe-fields.ts";
+
+const PARTS: readonly Part[] = ["vision", "resampler", "language"];
+const FORMATS = Object.keys(DATA_FORMATS) as DataFormat[];
+
+/** Reads a recipe from JSON text. Throws RecipeError naming the field that is wrong, unknown or missing. */
+export function parseRecipe(text: string): Recipe {
+  const fields = new RecipeFields(parseJson(text), "");
+  const stages = fields.objects("stages").map(parseStage);
+  if (stages.length === 0) fields.fail("stages", "is empty");
+  const twice = stages.find(({ name }, i) => stages.findIndex((other) => other.name === name) !== i);
+  if (twice !== undefined) fields.fail("stages", `has two stages called ${JSON.stringify(twice.name)}`);
+  const recipe = {
+    name: fields.text("name"),
+    about: fields.text("about", ""),
+    source: fields.text("source", ""),
+    seed: fields.count("seed", 1),
+    model: parseModel(fields.object("model")),
+    ...(fields.has("init") ? { init: fields.text("init") } : {}),
+    stages,
+  };
+  fields.finish();
+  return recipe;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new RecipeError("(whole file)", `is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function parseStage(fields: RecipeFields): RecipeStage {
+  const data = fields.objects("data").map(parseData);
+  const trainable = fields
+    .texts("trainable")
+    .map((said) => PARTS.find((part) => part === said) ?? fields.fail("trainable", `names ${JSON.stringify(said)}`));
+  if (trainable.length === 0 && !fields.has("lora")) fields.fail("trainable", "is empty");
+  const pack = fields.object("pack");
+  const typical = fields.object("typical");
+  const stage: RecipeStage = {
+    name: fields.text("name"),
+    about: fields.text("about", ""),
+    trainable,
+    ...(fields.has("lora") ? { lora: parseLora(fields.object("lora")) } : {}),
+    resolution: parseResolution(fields.object("resolution")),
+    data,
+    order: fields.choice("order", ["mixed", "sequential"], "mixed"),
+    samples: fields.count("samples"),
+    pack: { views: pack.count("views"), patches: pack.count("patches"), tokens: pack.count("tokens") },
+    typical: { tokens: typical.number("tokens", { least: 1 }), views: typical.number("views", { least: 0 }) },
+    packsPerStep: fields.count("packsPerStep"),
+    packing: fields.choice("packing", ["bestFit", "nextFit"], "bestFit"),
+    optimiser: parseOptimiser(fields.object("optimiser")),
+    schedule: parseSchedule(fields.object("schedule")),
+    ours: fields.texts("ours", []),
+  };
+  for (const part of [pack, typical, fields]) part.finish();
+  return stage;
+}
+
+function parseData(fields: RecipeFields): RecipeData {
+  const data: RecipeData = {
+    name: fields.text("name"),
+    ...(fields.has("samples") ? { samples: fields.count("samples") } : {}),
+    ...(fields.has("weight") ? { weight: fields.number("weight", { least: 1e-9 }) } : {}),
+    ...(fields.has("file") ? { file: fields.text("file") } : {}),
+    ...(fields.has("format") ? { format: fields.choice("format", FORMATS) } : {}),
+    ...(fields.has("group") ? { group: fields.text("group") } : {}),
+    ...(fields.has("note") ? { note: fields.text("note") } : {}),
+  };
+  fields.finish();
+  return data;
+}
+
+function parseResolution(fields: RecipeFields): StageResolution {
+  const kind = fields.choice("kind", ["fixed", "adaptive"]);
+  const side = fields.count("side");
+  const resolution: StageResolution =
+    kind === "fixed" ? { kind, side } : { kind, side, maxSlices: fields.count("maxSlices", 9) };
+  fields.finish();
+  return resolution;
+}
+
+function parseLora(fields: RecipeFields): StageLora {
+  const targets = fields.text("targets", OFFICIAL_LORA.targets.source);
+  try {
+    new RegExp(targets);
+  } catch {
+    fields.fail("targets", `is ${JSON.stringify(targets)}, not a regular expression`);
+  }
+  const lora = {
+    rank: fields.count("rank", OFFICIAL_LORA.rank),
+    alpha: fields.number("alpha", { least: 0, fallback: OFFICIAL_LORA.alpha }),
+    targets,
+    modulesToSave: fields.texts("modulesToSave", OFFICIAL_LORA.modulesToSave),
+  };
+  fields.finish();
+  return lora;
+}
+
+function parseOptimiser(fields: RecipeFields): StageOptimiser {
+  const scales = fields.has("rateScales") ? fields.object("rateScales") : undefined;
+  const rateScales = Object.fromEntries(
+    PARTS.filter((part) => scales?.has(part)).map((part) => [part, scales?.number(part, { least: 0 })]),
+  );
+  scales?.finish();
+  const optimiser = {
+    rate: fields.number("rate", { least: 0 }),
+    beta1: fields.number("beta1", { least: 0, fallback: 0.9 }),
+    beta2: fields.number("beta2", { least: 0, fallback: 0.95 }),
+    eps: fields.number("eps", { least: 0, fallback: 1e-8 }),
+    weightDecay: fields.number("weightDecay", { least: 0, fallback: 0.1 }),
+    clipNorm: fields.number("clipNorm", { least: 0, fallback: 1 }),
+    rateScales,
+    ...(fields.has("average") ? { average: fields.number("average", { least: 0 }) } : {}),
+  };
+  fields.finish();
+  return optimiser;
+}
+
+function parseSchedule(fields: RecipeFields): StageSchedule {
+  const kind = fields.choice("kind", ["constant", "cosine", "wsd"]);
+  const warmupShare = fields.number("warmupShare", { least: 0, fallback: 0.01 });
+  const floor = (): number => fields.number("floor", { least: 0, fallback: 0 });
+  const schedules: Readonly<Record<typeof kind, () => StageSchedule>> = {
+    constant: () => ({ kind: "constant", warmupShare }),
+    cosine: () => ({ kind: "cosine", warmupShare, floor: floor() }),
+    wsd: () => ({
+      kind: "wsd",
+      warmupShare,
+      decayShare: fields.number("decayShare", { least: 0, fallback: 0.1 }),
+      floor: floor(),
+    }),
+  };
+  const schedule = schedules[kind]();
+  fields.finish();
+  return schedule;
+}
