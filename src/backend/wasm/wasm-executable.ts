@@ -6,7 +6,7 @@ import { type Extents, extentsOf } from "../../tensor/dim.ts";
 import { BindingError } from "../../tensor/errors.ts";
 import { type Graph, slotsOf, type ValueId } from "../../tensor/graph.ts";
 import { requireFits } from "../../tensor/planner.ts";
-import { memoryViews, readValue, writeDense } from "./array-io.ts";
+import { memoryViews, readValue, writeDense, writeValue } from "./array-io.ts";
 import { ArenaBuffer, planArena } from "./buffers.ts";
 import { WeightShapeError } from "./errors.ts";
 import { LoweringContext } from "./lowering/context.ts";
@@ -183,8 +183,10 @@ export class WasmExecutable implements Executable {
           `${this.label}: input "${name}" should be ${expected} ${kind} but has ${data.length} elements`,
         );
       }
-      const access = { place: this.#context.place(id), dims, extents, arenaAddress };
-      writeDense(access, dtype === "i32" ? integers : floats, data);
+      const place = this.#context.place(id);
+      // rows of heads lie side by side here, but head after head in the data
+      const write = place.headCount === 1 ? writeDense : writeValue;
+      write({ place, dims, extents, arenaAddress }, dtype === "i32" ? integers : floats, data);
     }
   }
 
