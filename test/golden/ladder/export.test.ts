@@ -1,27 +1,10 @@
 import { expect, test } from "vitest";
-import { memorySource } from "../../../src/io/memory-source.ts";
 import { ConfigJson } from "../../../src/model/config-json.ts";
 import { exportGguf } from "../../../src/model/export/export-gguf.ts";
-import type { ByteSink } from "../../../src/quantize/byte-sink.ts";
-import { quantiseFile } from "../../../src/quantize/quantise-file.ts";
 import type { Checkpoint } from "../../../src/weights/checkpoint.ts";
-import { openCheckpoint } from "../../../src/weights/open-checkpoint.ts";
 import { dequantise } from "../../../src/weights/quant/dequantise.ts";
+import { written } from "./ask.ts";
 import { openGoldenFile, readGolden, readJson } from "./harness.ts";
-
-/** Writes a checkpoint as a GGUF file in memory and opens it again. */
-async function written(checkpoint: Checkpoint): Promise<Checkpoint> {
-  const chunks: Uint8Array[] = [];
-  const sink: ByteSink = {
-    name: checkpoint.fileName,
-    write: async (bytes) => void chunks.push(bytes.slice()),
-    commit: async () => {},
-    abort: async () => {},
-  };
-  await quantiseFile(checkpoint, sink, "F16");
-  const whole = new Uint8Array(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).arrayBuffer());
-  return openCheckpoint(memorySource(whole, checkpoint.fileName));
-}
 
 async function values(checkpoint: Checkpoint, name: string): Promise<Float32Array> {
   const tensor = checkpoint.tensor(name);
@@ -67,7 +50,7 @@ for (const folder of ["v2.5", "v2.6", "v4.5", "v4.6"]) {
       [pair.language, "gguf/model-f16.gguf"],
       [pair.vision, "gguf/mmproj-model-f16.gguf"],
     ] as const) {
-      const ours = await written(part);
+      const ours = await written(part, "F16");
       const reference = await openGoldenFile(folder, file);
       expect([...ours.names].sort()).toEqual([...reference.names].sort());
       for (const name of reference.names) {

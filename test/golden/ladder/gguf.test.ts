@@ -1,26 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { decodeImage } from "../../../src/image/decode-image.ts";
-import { patchify } from "../../../src/image/patchify.ts";
 import { ConfigJson } from "../../../src/model/config-json.ts";
-import type { ModelFiles } from "../../../src/model/minicpmv/registry.ts";
 import type { ModelOptions } from "../../../src/model/minicpmv/version.ts";
-import { argmax, cutViews } from "./climb.ts";
-import { goldenFile, nmse, openGoldenFile, readGolden, readJson } from "./harness.ts";
-import { BACKENDS, openModel } from "./open-model.ts";
-
-interface Answer {
-  readonly lastLogits: readonly number[];
-  readonly greedyTokens: readonly number[];
-}
-
-/** What torch answers with the weights of the GGUF pair, in float64. */
-interface TorchAnswer extends Answer {
-  readonly inputIds: readonly number[];
-  readonly promptTokens: number;
-  /** 2.5 with the 2-D positions that llama.cpp gives it. */
-  readonly withGridPositions?: Answer;
-}
+import { answer, openPair, type TorchAnswer } from "./ask.ts";
+import { goldenFile, nmse, readGolden, readJson } from "./harness.ts";
 
 /** What llama.cpp answers on the pair. */
 interface LlamaAnswer {
@@ -29,39 +11,6 @@ interface LlamaAnswer {
   /** Tokens before its float16 activations part from float64 where two logits are close. */
   readonly greedyTokensAgreeingWithTorch: number;
   readonly firstTokenProbabilities: readonly { readonly id: number; readonly probability: number }[];
-}
-
-interface Asked {
-  readonly ids: readonly number[];
-  readonly options: ModelOptions;
-}
-
-/** Logits after the prompt and 64 greedy tokens on square.png, whose 448 pixels no implementation resizes. */
-async function answer(files: ModelFiles, picture: string, { ids, options }: Asked): Promise<Answer> {
-  const backend = await BACKENDS["wasm, inline"]();
-  using model = await openModel(files, { backend, options, batch: { views: 1, patches: 1152 } });
-  const { image } = await decodeImage(await readFile(picture));
-  const views = cutViews(image, model.description.slicing).map((view) => patchify(view));
-  const [{ rows, tokenCount }] = await model.vision.encode(views);
-  const start = ids.findIndex((id, i) => id === ids[i + 1] && id === ids[i + 2]);
-  const at = Array.from({ length: tokenCount }, (_, i) => start + i);
-  using sequence = model.decoder.open();
-  const lastLogits = Array.from(await model.decoder.step([{ sequence, ids, visual: { rows, at } }]));
-  const greedyTokens: number[] = [];
-  let logits: ArrayLike<number> = lastLogits;
-  for (let i = 0; i < 64; i++) {
-    greedyTokens.push(argmax(logits));
-    logits = await model.decoder.step([{ sequence, ids: greedyTokens.slice(-1) }]);
-  }
-  return { lastLogits, greedyTokens };
-}
-
-/** Both files of a folder's pair; the caller closes them. */
-async function openPair(folder: string) {
-  return {
-    language: await openGoldenFile(folder, "gguf/model-f16.gguf"),
-    vision: await openGoldenFile(folder, "gguf/mmproj-model-f16.gguf"),
-  };
 }
 
 for (const folder of ["v2.5", "v2.6", "v4.5", "v4.6"]) {

@@ -6,7 +6,7 @@ import { describeModel, type ModelFiles } from "../../../src/model/minicpmv/regi
 import type { ModelDescription, ModelOptions } from "../../../src/model/minicpmv/version.ts";
 import { DecoderRunner } from "../../../src/runtime/decoder-runner.ts";
 import { VisionRunner } from "../../../src/runtime/vision-runner.ts";
-import type { Backend, ResidentWeight } from "../../../src/tensor/backend.ts";
+import type { Backend, Precision, ResidentWeight } from "../../../src/tensor/backend.ts";
 import { oracleBackend } from "../../../src/tensor/oracle-backend.ts";
 import { weightUses } from "../../../src/tensor/weight-uses.ts";
 import { dequantise } from "../../../src/weights/quant/dequantise.ts";
@@ -40,7 +40,12 @@ const CAPACITY = {
 /** Opens a tiny model on a backend, which is disposed with it. */
 export async function openModel(
   files: ModelFiles,
-  settings: { readonly backend: Backend; readonly options?: ModelOptions; readonly batch: VisionBatchOfTest },
+  settings: {
+    readonly backend: Backend;
+    readonly options?: ModelOptions;
+    readonly batch: VisionBatchOfTest;
+    readonly precision?: Precision;
+  },
 ): Promise<OpenModel> {
   const { backend, batch } = settings;
   const description = await describeModel(files, settings.options);
@@ -52,7 +57,7 @@ export async function openModel(
   const uses = weightUses([...graphs.vision, ...graphs.decoder]);
   const weights: Record<string, ResidentWeight> = {};
   for (const [name, source] of [...sources.vision, ...sources.decoder]) {
-    weights[name] = await backend.upload(source, { precision: "float", uses: uses[name] });
+    weights[name] = await backend.upload(source, { precision: settings.precision ?? "float", uses: uses[name] });
   }
   const { encoder } = description;
   const vision = new VisionRunner({ encoder, backend, weights, batch, taps: Object.keys(graphs.vision[0].taps) });
