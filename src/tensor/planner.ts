@@ -123,3 +123,50 @@ function ownerOf(id: ValueId, views: ReadonlyMap<ValueId, ValueId> | undefined):
 export function roundUp(n: number, multiple: number): number {
   return Math.ceil(n / multiple) * multiple;
 }
+
+/** What a graph will do and take, before anything runs. */
+export interface PlanReport extends Cost {
+  /** Bytes of temporaries that live at once, with every axis full; views cost nothing. */
+  readonly workspaceBytes: number;
+  readonly inputBytes: number;
+  readonly stateBytes: number;
+  /** Bytes of the weights as they are stored, where the caller says; as float32 otherwise. */
+  readonly weightBytes: number;
+  /** Everything at once: what must fit. */
+  readonly peakBytes: number;
+  /** How often each op occurs. */
+  readonly opCounts: Readonly<Record<string, number>>;
+}
+
+/** FLOPs and traffic of one replay at `extents`, and the memory that the graph needs with every axis full. */
+export function describePlan(
+  graph: Graph,
+  extents: Extents,
+  storedBytes: (weightName: string) => number | undefined = () => undefined,
+): PlanReport {
+  const { arenaBytes, inputBytes, stateBytes } = plan(graph, { views: headViews(graph) });
+  let weightBytes = 0;
+  for (const [name, id] of Object.entries(graph.weights)) {
+    weightBytes += storedBytes(name) ?? valueBytes(graph.values[id]);
+  }
+  const opCounts: Record<string, number> = {};
+  for (const { op } of graph.nodes) opCounts[op] = (opCounts[op] ?? 0) + 1;
+  return {
+    ...cost(graph, extents),
+    workspaceBytes: arenaBytes,
+    inputBytes,
+    stateBytes,
+    weightBytes,
+    peakBytes: arenaBytes + inputBytes + stateBytes + weightBytes,
+    opCounts,
+  };
+}
+
+/** Heads that are split or merged stay where they are in every backend. */
+function headViews(graph: Graph): ReadonlyMap<ValueId, ValueId> {
+  const views = new Map<ValueId, ValueId>();
+  for (const { op, inputs, outputs } of graph.nodes) {
+    if (op === "splitHeads" || op === "mergeHeads") views.set(outputs[0], inputs[0]);
+  }
+  return views;
+}
