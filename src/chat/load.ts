@@ -5,7 +5,9 @@ import type { LoadOrder } from "../runtime/memory-plan.ts";
 import { ModelRuntime, type PartName } from "../runtime/model-runtime.ts";
 import { openFiles } from "../runtime/open-files.ts";
 import type { Bytes, LocateOptions, ModelParts, Platform } from "../runtime/platform.ts";
+import { bestThreadCount } from "../runtime/thread-search.ts";
 import type { KernelChoice } from "../runtime/upload-part.ts";
+import type { Backend } from "../tensor/backend.ts";
 import { dequantise } from "../weights/quant/dequantise.ts";
 import { Model } from "./model.ts";
 
@@ -24,7 +26,7 @@ export type ModelReference =
 /** How a model is opened. */
 export interface LoadOptions extends LocateOptions, ModelOptions {
   readonly backend?: BackendName | undefined;
-  /** Threads; "auto" takes the cores of this machine. */
+  /** Threads; "auto" searches for a second at first use and remembers. */
   readonly threads?: number | "auto" | undefined;
   /** Most bytes that weights, caches and workspaces may take. */
   readonly memoryBytes?: number | undefined;
@@ -44,12 +46,7 @@ export interface LoadOptions extends LocateOptions, ModelOptions {
 export async function loadOn(platform: Platform, reference: ModelReference, options: LoadOptions = {}): Promise<Model> {
   const parts = await partsOf(platform, reference, options);
   const files = await openFiles(parts, platform, options.signal);
-  const { threads = "auto" } = options;
-  const backend = await createBackend(options.backend ?? "wasm", {
-    decode: dequantise,
-    threadCount: threads === "auto" ? platform.coreCount : threads,
-    ...(platform.startWorker === undefined ? {} : { startWorker: platform.startWorker }),
-  });
+  const backend = await backendOn(platform, options);
   try {
     const runtime = await ModelRuntime.open(files, {
       ...options,
@@ -65,6 +62,20 @@ export async function loadOn(platform: Platform, reference: ModelReference, opti
     await files.vision?.close();
     throw error;
   }
+}
+
+/** A backend with the threads that were asked for, or the best number of them. */
+export async function backendOn(
+  platform: Platform,
+  { backend = "wasm", threads = "auto" }: Pick<LoadOptions, "backend" | "threads">,
+): Promise<Backend> {
+  const create = (threadCount: number): Promise<Backend> =>
+    createBackend(backend, {
+      decode: dequantise,
+      threadCount,
+      ...(platform.startWorker === undefined ? {} : { startWorker: platform.startWorker }),
+    });
+  return create(threads === "auto" ? await bestThreadCount(platform, create) : threads);
 }
 
 async function partsOf(platform: Platform, reference: ModelReference, options: LoadOptions): Promise<ModelParts> {

@@ -143,6 +143,12 @@ export class Model implements AsyncDisposable {
     return { total: ids.length, pictures: read.map(pictureCost), left: runtime.contextLength - ids.length };
   }
 
+  /** Drops kept conversations and encoded pictures; what is at work goes on. */
+  forget(): void {
+    this.#context.pictures.clear();
+    this.runtime.presentCache?.pool.clear();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.runtime[Symbol.asyncDispose]();
     this.runtime.backend[Symbol.dispose]();

@@ -46,6 +46,11 @@ export class PictureStore {
     );
   }
 
+  clear(): void {
+    this.#rows.clear();
+    this.#bytes = 0;
+  }
+
   has({ key }: PlacedPicture): boolean {
     return this.#rows.has(key);
   }

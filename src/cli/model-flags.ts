@@ -31,7 +31,8 @@ export async function openModel(args: Arguments, context: CommandContext, refere
   return load(model, loadOptions(args, context));
 }
 
-function loadOptions(args: Arguments, context: CommandContext): LoadOptions {
+/** What the flags say of loading, with progress on stderr. */
+export function loadOptions(args: Arguments, context: CommandContext): LoadOptions {
   const { terminal, signal } = context;
   const threads = args.text("threads");
   const memory = args.text("memory");

@@ -14,12 +14,12 @@ export async function streamAnswer(events: AsyncIterable<ChatEvent>, terminal: T
       case "thinking":
         if (!isThinking) terminal.note(terminal.paint("dim", "Thinking:"));
         isThinking = true;
-        terminal.aside(terminal.paint("dim", event.text));
+        terminal.aside(terminal.paint("dim", terminal.safe(event.text)));
         break;
       case "text":
         if (isThinking) terminal.note("");
         isThinking = false;
-        terminal.out(event.text);
+        terminal.out(terminal.safe(event.text));
         break;
       case "token":
         break;

@@ -12,6 +12,8 @@ export interface Terminal {
   progress(text: string): void;
   clearProgress(): void;
   paint(style: Style, text: string): string;
+  /** Text of a model as it may be shown: a pipe gets it unchanged. */
+  safe(text: string): string;
   readonly isInteractive: boolean;
   readonly columns: number;
 }
@@ -57,9 +59,19 @@ export function processTerminal(): Terminal {
     },
     clearProgress,
     paint: (style, text) => (hasColour ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text),
+    safe: (text) => (stdout.isTTY === true ? printable(text) : text),
     isInteractive,
     columns: stdout.columns ?? 80,
   };
+}
+
+/** A model may write anything, and control characters would move the reader's cursor or retitle the window. */
+function printable(text: string): string {
+  return Array.from(text, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    const isControl = (code < 32 && character !== "\n" && character !== "\t") || (code >= 127 && code < 160);
+    return isControl ? "\ufffd" : character;
+  }).join("");
 }
 
 const STAGE_NAMES: Readonly<Record<ProgressStage, string>> = {

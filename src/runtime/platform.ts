@@ -44,6 +44,9 @@ export interface Platform {
   readonly memoryBytes: number;
   readonly imageDecoders: ImageDecoders;
   nowMs(): number;
+  /** What was found out about this device earlier, such as its best thread count. */
+  recall(note: string): Promise<string | undefined>;
+  remember(note: string, text: string): Promise<void>;
   open(where: Bytes, signal?: AbortSignal): Promise<ByteSource>;
   /** The files that a path, address, hub reference or name of a local model stands for. */
   locate(reference: string, options: LocateOptions): Promise<ModelParts>;

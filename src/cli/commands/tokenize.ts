@@ -1,6 +1,7 @@
-import { tokenId } from "../../base/brand.ts";
+import type { TokenId } from "../../base/brand.ts";
 import { nodePlatform } from "../../runtime/node/node-platform.ts";
 import { openFiles } from "../../runtime/open-files.ts";
+import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { readStdin } from "../answer-flags.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
@@ -34,7 +35,7 @@ async function run(args: Arguments, { terminal, env }: CommandContext): Promise<
   await language.close();
   await vision?.close();
   const ids = tokenizer.encode(text, { parseSpecial: args.has("special") });
-  const pieces = ids.map((id) => ({ id, piece: tokenizer.decode([tokenId(id)], { keepLeadingSpace: true }) }));
+  const pieces = ids.map((id) => ({ id, piece: pieceOf(tokenizer, id) }));
   if (args.has("json")) terminal.out(`${JSON.stringify(pieces)}\n`);
   else if (args.has("ids")) terminal.out(`${ids.join(" ")}\n`);
   else {
@@ -42,4 +43,14 @@ async function run(args: Arguments, { terminal, env }: CommandContext): Promise<
     terminal.note(`${ids.length} tokens`);
   }
   return EXIT.done;
+}
+
+/** Text of a token; bytes that are no whole character are written as <E4>. */
+function pieceOf(tokenizer: Tokenizer, id: TokenId): string {
+  const bytes = tokenizer.tokenBytes(id);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return Array.from(bytes, (byte) => `<${byte.toString(16).toUpperCase().padStart(2, "0")}>`).join("");
+  }
 }

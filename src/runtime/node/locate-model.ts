@@ -29,7 +29,11 @@ export async function locateModel(reference: string, options: LocateOptions): Pr
   if (/[\\/]|\.(gguf|safetensors|json)$/i.test(reference)) {
     throw new ModelNotFoundError(reference, "there is no such file or folder", FORMS);
   }
-  return fromOllama(reference, options);
+  try {
+    return await fromOllama(reference, options);
+  } catch (cause) {
+    throw new ModelNotFoundError(reference, "there is no such file, folder or ollama model", FORMS, { cause });
+  }
 }
 
 async function inFolder(folder: string, options: LocateOptions): Promise<ModelParts> {

@@ -3,6 +3,7 @@ import { startNodeWorker } from "../../backend/wasm/start-node-worker.ts";
 import { nodeImageDecoders } from "../../image/node/node-image-decoders.ts";
 import { openSource } from "../../io/node/open-source.ts";
 import type { Platform } from "../platform.ts";
+import { recallNote, rememberNote } from "./device-notes.ts";
 import { locateModel } from "./locate-model.ts";
 
 /** WebAssembly addresses 4 GiB; what the engine itself needs is left out. */
@@ -20,6 +21,8 @@ export function nodePlatform(): Platform {
     memoryBytes: Math.min(WASM_BYTES, Math.floor(FREE_SHARE * Math.max(freemem(), totalmem() / 2))),
     imageDecoders: nodeImageDecoders(),
     nowMs: () => performance.now(),
+    recall: recallNote,
+    remember: rememberNote,
     open: (where, signal) => openSource(where, {}, signal),
     locate: (reference, options) => locateModel(reference, options),
   };

@@ -17,6 +17,9 @@ export function webPlatform(): Platform {
     memoryBytes: PAGE_BYTES,
     imageDecoders: webImageDecoders(),
     nowMs: () => performance.now(),
+    // pages have localStorage, workers have not
+    recall: async (note) => globalThis.localStorage?.getItem(`minicpmv ${note}`) ?? undefined,
+    remember: async (note, text) => globalThis.localStorage?.setItem(`minicpmv ${note}`, text),
     open: (where, signal) => openSource(where, {}, signal),
     locate: async (reference, { vision }): Promise<ModelParts> => {
       const base = new URL(reference, globalThis.location?.href);

@@ -1,0 +1,215 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { load } from "../../chat/load.ts";
+import type { Message } from "../../chat/message.ts";
+import type { Model } from "../../chat/model.ts";
+import type { ByteSource } from "../../io/byte-source.ts";
+import { readHubEnvironment } from "../../io/node/hub-environment.ts";
+import { nodePlatform } from "../../runtime/node/node-platform.ts";
+import type { Arguments, Command, CommandContext } from "../command.ts";
+import { EXIT, UsageError } from "../errors.ts";
+import { loadOptions, MODEL_FLAGS } from "../model-flags.ts";
+import { testPictures } from "../test-pictures.ts";
+import { formatBytes, table } from "../units.ts";
+
+/** `minicpmv doctor -m MODEL` */
+export const doctorCommand: Command = {
+  name: "doctor",
+  summary: "Checks a model on this machine: known answers, and the fast path against the float path.",
+  usage: "-m MODEL",
+  flags: {
+    ...MODEL_FLAGS,
+    fresh: { type: "boolean", help: "check again although a report of these files is kept" },
+    json: { type: "boolean", help: "print the report as JSON" },
+  },
+  examples: ["minicpmv doctor -m openbmb/MiniCPM-V-4.6-gguf", "minicpmv doctor -m model.gguf --json > report.json"],
+  run,
+};
+
+const GREEDY = { temperature: 0, repetitionPenalty: 1, maxNewTokens: 16, ignoresStopTokens: true } as const;
+/** Error of the fast path's logits beyond which it is not to be trusted. */
+const LIMIT = 0.05;
+const HASH_CHUNK_BYTES = 2 ** 24;
+
+/** Greedy answers that the authors' own tests expect. */
+const KNOWN_ANSWERS: Readonly<Record<string, { readonly question: string; readonly start: string }>> = {
+  "4.6": {
+    question: "Who are you?",
+    start: "I'm a model from the MiniCPM series, developed by Modelbest and OpenBMB.",
+  },
+};
+
+interface Comparison {
+  readonly picture: string;
+  /** Normalised mean squared error of the first token's logits. */
+  readonly nmse: number;
+  /** Greedy tokens that agree before the first difference. */
+  readonly equalTokens: number;
+  readonly tokens: number;
+}
+
+interface Report {
+  readonly model: string;
+  readonly version: string;
+  readonly sha256: Readonly<Record<string, string>>;
+  readonly backend: string;
+  readonly node: string;
+  readonly comparisons: readonly Comparison[];
+  readonly knownAnswer: { readonly expected: string; readonly found: string; readonly isRight: boolean } | undefined;
+  readonly isFastPathSound: boolean;
+  readonly isSound: boolean;
+}
+
+async function run(args: Arguments, context: CommandContext): Promise<number> {
+  const { terminal, env } = context;
+  const reference = args.text("model") ?? args.positionals[0] ?? env.MINICPMV_MODEL;
+  if (reference === undefined) throw new UsageError("No model is named.", "minicpmv doctor -m MODEL");
+  const sha256 = await hashes(reference, args, context);
+  const path = await reportPath(sha256, context);
+  const kept = args.has("fresh") ? undefined : await readFile(path, "utf8").catch(() => undefined);
+  const report: Report = kept === undefined ? await check(reference, sha256, args, context) : JSON.parse(kept);
+  if (kept === undefined) {
+    await mkdir(join(path, ".."), { recursive: true });
+    await writeFile(path, JSON.stringify(report));
+  }
+  if (args.has("json")) terminal.out(`${JSON.stringify(report, null, 2)}\n`);
+  else show(report, context);
+  return report.isSound ? EXIT.done : EXIT.failed;
+}
+
+async function hashes(reference: string, args: Arguments, { terminal, signal }: CommandContext) {
+  const platform = nodePlatform();
+  const { language, vision } = await platform.locate(reference, {
+    vision: args.text("mmproj"),
+    isOffline: args.has("offline"),
+  });
+  const sums: Record<string, string> = {};
+  for (const [role, where] of Object.entries({ language, vision })) {
+    if (where === undefined) continue;
+    const source = await platform.open(where);
+    sums[role] = await hashOf(source, (done) =>
+      terminal.progress(`Reading ${source.name}: ${formatBytes(done)} of ${formatBytes(source.sizeBytes)}`),
+    );
+    await source.close();
+    signal.throwIfAborted();
+  }
+  return sums;
+}
+
+async function hashOf(source: ByteSource, onProgress: (doneBytes: number) => void): Promise<string> {
+  const hash = createHash("sha256");
+  for (let at = 0; at < source.sizeBytes; at += HASH_CHUNK_BYTES) {
+    hash.update(await source.read(at, Math.min(HASH_CHUNK_BYTES, source.sizeBytes - at)));
+    onProgress(at);
+  }
+  return hash.digest("hex");
+}
+
+async function reportPath(sha256: Readonly<Record<string, string>>, { env }: CommandContext): Promise<string> {
+  const { derivedFolder } = await readHubEnvironment(env);
+  const key = createHash("sha256")
+    .update(JSON.stringify([sha256, process.version, process.arch]))
+    .digest("hex");
+  return join(derivedFolder, "doctor", `${key}.json`);
+}
+
+/** What one path answers to the test pictures. */
+interface Answers {
+  readonly logits: readonly Float32Array[];
+  readonly tokens: readonly (readonly number[])[];
+}
+
+async function check(
+  reference: string,
+  sha256: Readonly<Record<string, string>>,
+  args: Arguments,
+  context: CommandContext,
+): Promise<Report> {
+  const options = loadOptions(args, context);
+  const pictures = testPictures();
+  let exact: Answers;
+  let knownAnswer: Report["knownAnswer"];
+  {
+    await using model = await load(reference, { ...options, kernels: "generic" });
+    exact = await answers(model, "float path", context);
+    knownAnswer = await askKnown(model, context);
+  }
+  await using model = await load(reference, { ...options, kernels: "tuned" });
+  const fast = await answers(model, "fast path", context);
+  const comparisons = pictures.map(({ name }, i) => ({
+    picture: name,
+    nmse: nmse(fast.logits[i], exact.logits[i]),
+    equalTokens: commonLength(fast.tokens[i], exact.tokens[i]),
+    tokens: exact.tokens[i].length,
+  }));
+  const isFastPathSound = comparisons.every((each) => each.nmse <= LIMIT && each.equalTokens > 0);
+  return {
+    model: model.title,
+    version: model.runtime.description.version,
+    sha256,
+    backend: model.runtime.backend.info.description,
+    node: process.version,
+    comparisons,
+    knownAnswer,
+    isFastPathSound,
+    isSound: isFastPathSound && (knownAnswer?.isRight ?? true),
+  };
+}
+
+async function answers(model: Model, label: string, { terminal, signal }: CommandContext): Promise<Answers> {
+  const logits: Float32Array[] = [];
+  const tokens: (readonly number[])[] = [];
+  for (const { name, image } of testPictures()) {
+    terminal.progress(`${label}: ${name}`);
+    const messages: readonly Message[] = [{ role: "user", content: [image, "Describe this picture."] }];
+    logits.push(await model.logits(messages, { signal }));
+    const answer = await model.complete(messages, { ...GREEDY, signal });
+    tokens.push(answer.tokens.map(({ id }) => id));
+  }
+  return { logits, tokens };
+}
+
+async function askKnown(model: Model, { signal }: CommandContext): Promise<Report["knownAnswer"]> {
+  const known = KNOWN_ANSWERS[model.runtime.description.version];
+  if (known === undefined) return undefined;
+  const messages: readonly Message[] = [{ role: "user", content: known.question }];
+  const { text } = await model.complete(messages, { ...GREEDY, maxNewTokens: 48, ignoresStopTokens: false, signal });
+  return { expected: known.start, found: text, isRight: text.startsWith(known.start) };
+}
+
+function nmse(actual: Float32Array, expected: Float32Array): number {
+  let error = 0;
+  let power = 0;
+  for (let i = 0; i < expected.length; i++) {
+    error += (actual[i] - expected[i]) ** 2;
+    power += expected[i] ** 2;
+  }
+  return error / power;
+}
+
+function commonLength(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((id, i) => id !== b[i]);
+  return at < 0 ? a.length : at;
+}
+
+function show(report: Report, { terminal }: CommandContext): void {
+  const rows = report.comparisons.map((each) => [
+    each.picture,
+    each.nmse.toExponential(2),
+    `${each.equalTokens} of ${each.tokens}`,
+  ]);
+  const verdict = (isGood: boolean, good: string, bad: string): string =>
+    isGood ? terminal.paint("green", good) : terminal.paint("red", bad);
+  terminal.out(`${report.model}, ${report.backend}\n`);
+  terminal.out(`${table(["picture", "error of logits", "equal tokens"], rows)}\n`);
+  terminal.out(
+    `${verdict(report.isFastPathSound, "The fast path is sound.", "The fast path is off: use --kernels generic.")}\n`,
+  );
+  const { knownAnswer } = report;
+  if (knownAnswer === undefined) terminal.out("No known answer is on record for this version.\n");
+  else {
+    terminal.out(`${verdict(knownAnswer.isRight, "The known answer came.", "The known answer did not come:")}\n`);
+    if (!knownAnswer.isRight) terminal.out(`  expected ${knownAnswer.expected}\n  found    ${knownAnswer.found}\n`);
+  }
+}
