@@ -56,3 +56,15 @@ export class RecipeError extends MiniCpmError {
     super("E_RECIPE", `Recipe field ${place} ${problem}.`, hint);
   }
 }
+
+/** Another training of this machine holds the lock. */
+export class TrainingRunningError extends MiniCpmError {
+  constructor(path: string, options?: ErrorOptions) {
+    super(
+      "E_TRAINING_RUNNING",
+      `Another training holds ${path}.`,
+      "Wait until it has ended, or stop it; a lock left by a dead process is taken over.",
+      options,
+    );
+  }
+}

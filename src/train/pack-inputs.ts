@@ -77,16 +77,30 @@ export function packInputs(
   patches.set(inputs.patches);
   return {
     patches,
-    positions: padded(inputs.positions, shape.patches, () => 0),
     // padded patch rows see themselves alone
     spans: padded(inputs.spans, 2 * shape.patches, (i) => Math.floor(i / 2) + (i % 2)),
-    keyRows: padded(inputs.keyRows, shape.patches, () => 0),
-    keyColumns: padded(inputs.keyColumns, shape.patches, () => 0),
+    ...placeInputs(inputs, model, shape),
     queryIds: padded(inputs.queryIds, rows, (i) => i % queries),
     // rows of unused views look at the first patch; nothing reads what they give
     querySpans: padded(inputs.querySpans, 2 * rows, (i) => i % 2),
     ...textInputs(samples, { model, shape, textScale }),
   };
+}
+
+/** Where patches stand, for the tower's table and for the resampler's keys; each version asks for two or three of these. */
+function placeInputs(inputs: PackInputs, model: TrainedModel, { patches }: PackShape): PackInputs {
+  const places: Record<string, Int32Array | Float32Array> = {};
+  for (const name of ["positions", "keyRows", "keyColumns"]) {
+    if (inputs[name] !== undefined) places[name] = padded(inputs[name], patches, () => 0);
+  }
+  const shareWidths = { positionShares: model.vision.tableSide ** 2, keyShares: model.resampler.queryCount };
+  for (const [name, width] of Object.entries(shareWidths)) {
+    if (inputs[name] === undefined) continue;
+    const shares = new Float32Array(patches * width);
+    shares.set(inputs[name]);
+    places[name] = shares;
+  }
+  return places;
 }
 
 /** A pack of text alone still runs the tower over one black patch. */

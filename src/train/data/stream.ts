@@ -48,6 +48,28 @@ export async function* mixtureStream<T>({ parts, seed, from = 0 }: MixtureOption
   }
 }
 
+/** Sources one after another, each with its share of `count` draws; as `mixtureStream`, a function of (seed, index). */
+export async function* sequenceStream<T>({
+  parts,
+  seed,
+  from = 0,
+  count,
+}: MixtureOptions<T> & { readonly count: number }): AsyncGenerator<Drawn<T>> {
+  const cumulative = cumulativeShares(parts);
+  const total = cumulative[cumulative.length - 1];
+  const ends = cumulative.map((share) => Math.round((share / total) * count));
+  for (const [i, part] of parts.entries()) {
+    const begin = i === 0 ? 0 : ends[i - 1];
+    if (from >= ends[i]) continue;
+    const own = mixtureStream({ parts: [part], seed: seed + 7 * i, from: Math.max(0, from - begin) });
+    for await (const drawn of own) {
+      const index = begin + drawn.index;
+      if (index >= ends[i]) break;
+      yield { ...drawn, index };
+    }
+  }
+}
+
 function pick(random: Random, cumulative: readonly number[]): number {
   const at = random.next() * cumulative[cumulative.length - 1];
   const found = cumulative.findIndex((end) => at < end);
