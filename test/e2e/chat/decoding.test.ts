@@ -29,14 +29,18 @@ interface Decoding {
 
 const DECODING: Decoding = JSON.parse(await readFile(`${tinyFolder("v2.6")}/decoding.json`, "utf8"));
 
-// catches another order of the sampler chain than that of transformers' generate()
-test("the sampler chain leaves the tokens and probabilities that transformers' leaves", async () => {
+/** Official logits behind the prompt of case `small` and each of its greedy tokens. */
+async function teacherLogits(): Promise<{ readonly all: Float32Array; readonly width: number }> {
   const taps = await openCheckpoint(memorySource(await readFile(`${tinyFolder("v2.6")}/taps.safetensors`), "taps"));
   const tensor = taps.tensor("small.teacher_logits");
-  const bytes = await tensor.read();
-  const all =
-    tensor.type === "F64" ? Float32Array.from(new Float64Array(bytes.buffer)) : new Float32Array(bytes.buffer);
-  const width = tensor.shape[1];
+  const { buffer } = await tensor.read();
+  const all = tensor.type === "F64" ? Float32Array.from(new Float64Array(buffer)) : new Float32Array(buffer);
+  return { all, width: tensor.shape[1] };
+}
+
+// catches another order of the sampler chain than that of transformers' generate()
+test("the sampler chain leaves the tokens and probabilities that transformers' leaves", async () => {
+  const { all, width } = await teacherLogits();
   for (const { options, logitsRow, generated, kept } of DECODING.samplers) {
     const logits = all.slice(logitsRow * width, (logitsRow + 1) * width);
     penaliseRepetition(logits, generated, options.repetitionPenalty ?? 1);
@@ -48,6 +52,21 @@ test("the sampler chain leaves the tokens and probabilities that transformers' l
       expect(found.find(([other]) => other === id)?.[1], label).toBeCloseTo(probability, 5);
     }
   }
+});
+
+// catches probabilities after the sampling settings, or shifted by one token
+test("each token's log-probability is that of the official logits", async () => {
+  const { all, width } = await teacherLogits();
+  await using model = await tinyModel();
+  const answer = await model.complete(await recordedMessages("v2.6", "small"), RECORDED);
+  let sum = 0;
+  for (const [i, { id, logProbability }] of answer.tokens.entries()) {
+    const row = all.subarray(i * width, (i + 1) * width);
+    const expected = row[id] - Math.log(row.reduce((total, logit) => total + Math.exp(logit), 0));
+    expect(logProbability).toBeCloseTo(expected, 4);
+    sum += expected;
+  }
+  expect(answer.logProbability).toBeCloseTo(sum, 3);
 });
 
 // catches other semantics of finished beams, length penalty or repetition penalty than transformers' generate()
