@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createOnnxBackend } from "../backend/onnx/onnx-backend.ts";
+import { createWasmBackend } from "../backend/wasm/wasm-backend.ts";
 import type { Backend } from "../tensor/backend.ts";
 import { slotsOf } from "../tensor/graph.ts";
 import { interpret } from "../tensor/oracle.ts";
@@ -25,7 +25,7 @@ function pack(): PackInputs {
 
 let backend: Backend;
 beforeEach(async () => {
-  backend = await createOnnxBackend({ decode: dequantise });
+  backend = await createWasmBackend({ decode: dequantise });
 });
 afterEach(() => backend[Symbol.dispose]());
 

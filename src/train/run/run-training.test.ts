@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createOnnxBackend } from "../../backend/onnx/onnx-backend.ts";
+import { createWasmBackend } from "../../backend/wasm/wasm-backend.ts";
 import type { Backend } from "../../tensor/backend.ts";
 import { dequantise } from "../../weights/quant/dequantise.ts";
 import { listSource } from "../data/stream.ts";
@@ -16,7 +16,7 @@ import { readRows } from "./training-log.ts";
 let backend: Backend;
 let folder: string;
 beforeEach(async () => {
-  backend = await createOnnxBackend({ decode: dequantise });
+  backend = await createWasmBackend({ decode: dequantise });
   folder = await mkdtemp(join(tmpdir(), "train-run-"));
 });
 afterEach(async () => {
@@ -80,8 +80,9 @@ describe("a run", () => {
   test("that meets a bad sample names it and keeps what was saved", async () => {
     const place = { file: "bad.json", index: 2 };
     const long = { ...tinySample(1, { rows: 0, columns: 0, words: 90, answer: 3 }), place };
-    const bad = async () => [...(await tinyParts()), { source: listSource("bad", [long]), weight: 0.05 }];
-    const run = runTraining(TINY_RECIPE, options("a", { samples: bad }));
+    const samples = async (stage: { readonly name: string }) =>
+      stage.name === "all" ? [{ source: listSource("bad", [long]), weight: 1 }] : tinyParts();
+    const run = runTraining(TINY_RECIPE, options("a", { samples }));
     await expect(run).rejects.toThrow(/bad\.json, sample 2.*94 tokens/);
     const rows = await readRows(join(folder, "a", "log.jsonl"));
     const progress = JSON.parse(await readFile(join(folder, "a", "progress.json"), "utf8"));
