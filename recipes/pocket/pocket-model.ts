@@ -13,7 +13,7 @@ const THETA = 10000;
 /** As many rows as the tokenizer has ids, rounded up so that quantised formats take them. */
 export const POCKET_VOCABULARY = 640;
 
-/** The embedded model: the family's architecture (tower, resampler, Llama-type decoder as V-4.0's), small. */
+/** The embedded model: the family's architecture (tower, resampler, Qwen2-type decoder as V-2.6's), small. */
 export const POCKET: TrainedModel = {
   vision: {
     width: 256,
@@ -24,6 +24,7 @@ export const POCKET: TrainedModel = {
     tableSide: 70,
     eps: 1e-6,
     positions: "navit",
+    activation: "tanh",
   },
   resampler: {
     queryCount: 64,
@@ -31,6 +32,7 @@ export const POCKET: TrainedModel = {
     headCount: WIDTH / 128,
     hasQueryPositions: false,
     keyPositions: "fresh",
+    hasTime: false,
     projection: "transposed",
   },
   decoder: {
@@ -44,7 +46,7 @@ export const POCKET: TrainedModel = {
     eps: 1e-6,
     inverseFrequencies: inverseFrequencies({ theta: THETA, rotatedWidth: WIDTH / HEADS }),
     rotaryPairing: "half",
-    hasAttentionBias: false,
+    hasAttentionBias: true,
     hasHeadNorm: false,
     isTied: false,
     contextLength: CONTEXT,
@@ -69,7 +71,7 @@ export function pocketConfig(): Readonly<Record<string, unknown>> {
   return {
     architectures: ["MiniCPMV"],
     model_type: "minicpmv",
-    version: 4.0,
+    version: 2.6,
     _name_or_path: "minicpmv/pocket",
     hidden_size: decoder.width,
     num_hidden_layers: decoder.layerCount,

@@ -47,6 +47,7 @@ export async function exportGguf({ config, checkpoint, tokenizer, name }: Export
     queryCount: source.queryCount,
     modelWidth: decoder.width,
     insertLayer: source.insertLayer,
+    resolution: source.resolution,
   };
   return {
     language: virtualFile(`${name}.gguf`, languageTensors(description, weights.decoder, architecture), [

@@ -52,9 +52,9 @@ export interface ProjectorFacts {
   readonly queryCount: number | undefined;
   readonly modelWidth: number;
   readonly insertLayer: () => number;
+  /** Side of the square whose area one view aims at. */
+  readonly resolution: number;
 }
-
-const VIEW_SIDE = 448;
 
 /** Keys of a vision tower and its connector, as published mmproj files have them. */
 export function visionMetadata(
@@ -66,7 +66,7 @@ export function visionMetadata(
     ["clip.has_text_encoder", bool(false)],
     ["clip.has_vision_encoder", bool(true)],
     ["clip.use_gelu", bool(true)],
-    ["clip.vision.image_size", u32(VIEW_SIDE)],
+    ["clip.vision.image_size", u32(facts.resolution)],
     ["clip.vision.patch_size", u32(vision.patchSize)],
     ["clip.vision.embedding_length", u32(vision.width)],
     ["clip.vision.feed_forward_length", u32(vision.feedForward)],

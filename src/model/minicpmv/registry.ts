@@ -8,6 +8,7 @@ import { detectGguf } from "./detect-gguf.ts";
 import { detectHf } from "./detect-hf.ts";
 import { describeO26 } from "./o-2-6.ts";
 import { describeO45 } from "./o-4-5.ts";
+import { describePocket, isPocket } from "./pocket.ts";
 import { describeV10 } from "./v1-0.ts";
 import { describeV20 } from "./v2-0.ts";
 import { describeV25 } from "./v2-5.ts";
@@ -49,7 +50,7 @@ export async function describeModel(files: ModelFiles, options: ModelOptions = {
   if (language.container === "gguf") {
     const version = detectGguf(language, vision);
     // a pair without its second file was refused above
-    return VERSIONS[version](await ggufSource(language, vision ?? language), options);
+    return describe(version, await ggufSource(language, vision ?? language), options);
   }
   if (config === undefined) {
     throw new ArgumentError(
@@ -57,5 +58,9 @@ export async function describeModel(files: ModelFiles, options: ModelOptions = {
       "Give the folder of the release, or put config.json beside the weights.",
     );
   }
-  return VERSIONS[detectHf(config, language)](hfSource(config, language), options);
+  return describe(detectHf(config, language), hfSource(config, language), options);
+}
+
+function describe(version: VersionId, source: ModelSource, options: ModelOptions): ModelDescription {
+  return isPocket(source) ? describePocket(source) : VERSIONS[version](source, options);
 }

@@ -22,6 +22,8 @@ export async function ggufSource(language: Checkpoint, vision: Checkpoint): Prom
     vision: tower,
     // the key is missing, or 0, in old files
     queryCount: vision.has("resampler.query") ? vision.tensor("resampler.query").shape[0] : undefined,
+    resolution: new GgufKeys(vision.fileName, vision.metadata, "clip.vision").count("image_size", 448),
+    name: language.metadata.string("general.name") ?? "",
     projection: "plain",
     isBatched: true,
     mupScales: () => mupScales(text),

@@ -20,6 +20,8 @@ export function hfSource(config: ConfigJson, checkpoint: Checkpoint): ModelSourc
     decoder: decoderConfig(config, text),
     vision,
     queryCount: config.has("query_num") ? config.count("query_num") : undefined,
+    resolution: config.has("slice_config") ? config.object("slice_config").count("scale_resolution", 448) : 448,
+    name: config.string("_name_or_path", ""),
     projection: "transposed",
     isBatched: config.boolean("batch_vision_input", true),
     mupScales: () => mupScales(text),

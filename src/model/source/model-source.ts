@@ -23,6 +23,10 @@ export interface ModelSource {
   readonly decoder: DecoderConfig;
   readonly vision: Omit<VisionConfig, "positions" | "activation">;
   readonly queryCount: number | undefined;
+  /** Side of the square whose area one view aims at; 448 in every release. */
+  readonly resolution: number;
+  /** What the files call themselves: `_name_or_path` or general.name. */
+  readonly name: string;
   readonly projection: ResamplerConfig["projection"];
   /** False where the release, or its configuration, encodes view by view instead of in one padded batch (V-2.5). */
   readonly isBatched: boolean;

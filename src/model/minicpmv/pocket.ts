@@ -1,0 +1,25 @@
+import type { ModelSource } from "../source/model-source.ts";
+import { describeV26 } from "./v2-6.ts";
+import type { ModelDescription } from "./version.ts";
+
+/** Name that the built-in model's files carry, so that nobody takes it for a release. */
+const POCKET_NAME = "minicpmv/pocket";
+
+/** True for files that this project's own recipe wrote. */
+export function isPocket({ name }: ModelSource): boolean {
+  return name === POCKET_NAME;
+}
+
+/**
+ * The small model that this project trains: V-2.6's architecture over smaller views, prompts without a system turn,
+ * greedy by default because it reads and does not write.
+ */
+export function describePocket(source: ModelSource): ModelDescription {
+  return {
+    ...describeV26(source),
+    title: "pocket, the built-in model that reads printed text (not MiniCPM-V)",
+    slicing: { kind: "adaptive", granule: 14, maxSlices: 9, resolution: source.resolution },
+    template: "4.0",
+    generation: { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, maxNewTokens: 1024 },
+  };
+}
