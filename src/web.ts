@@ -9,7 +9,6 @@ export { huggingFaceHub } from "./io/hub/hugging-face.ts";
 export type { DownloadProgress } from "./io/hub/progress.ts";
 export { newSha256 } from "./io/hub/sha256.ts";
 export { staticHub } from "./io/hub/static-hub.ts";
-export { openSource } from "./io/web/open-source.ts";
 export { opfsStore } from "./io/web/opfs-store.ts";
 export { opfsFolder } from "./io/web/opfs-types.ts";
 export {
