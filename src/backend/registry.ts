@@ -1,9 +1,10 @@
 import { UnsupportedError } from "../base/errors.ts";
-import type { Backend, WeightSource } from "../tensor/backend.ts";
+import type { Backend, UploadOptions, WeightSource } from "../tensor/backend.ts";
 import { dim } from "../tensor/dim.ts";
 import { record } from "../tensor/recorder.ts";
 import { SelfTestError } from "./errors.ts";
 import { createWasmBackend, type WasmBackendOptions } from "./wasm/wasm-backend.ts";
+import { layoutBytes, layoutFor } from "./wasm/weight-layout.ts";
 
 /** Backends that can be asked for by name. */
 export const BACKEND_NAMES = ["wasm", "webgpu", "onnx"] as const;
@@ -67,4 +68,20 @@ function matrix(name: string, values: Float32Array<ArrayBuffer>, shape: readonly
     shape,
     readRows: async (begin, end) => new Uint8Array(values.slice(begin * shape[1], end * shape[1]).buffer),
   };
+}
+
+/** Bytes that a weight will take on a backend, before anything is allocated. */
+export function plannedWeightBytes(
+  { shape, type }: Pick<WeightSource, "shape" | "type">,
+  { uses, precision }: Pick<UploadOptions, "uses" | "precision">,
+): number {
+  const into = shape[shape.length - 1] ?? 1;
+  const out = shape.slice(0, -1).reduce((product, length) => product * length, 1);
+  const forms = new Map<string, number>();
+  for (const use of uses) {
+    const layout = layoutFor(use, type, { uses, precision });
+    const [rows, columns] = use === "transposed" ? [into, out] : [out, into];
+    forms.set(JSON.stringify([layout, rows]), layoutBytes(layout, rows, columns));
+  }
+  return [...forms.values()].reduce((sum, bytes) => sum + bytes, 0);
 }

@@ -6,6 +6,7 @@ import { ModelRuntime, type PartName } from "../runtime/model-runtime.ts";
 import { openFiles } from "../runtime/open-files.ts";
 import type { Bytes, LocateOptions, ModelParts, Platform } from "../runtime/platform.ts";
 import { bestThreadCount } from "../runtime/thread-search.ts";
+import { notedTowerPath, type TowerPath } from "../runtime/tower-note.ts";
 import type { KernelChoice } from "../runtime/upload-part.ts";
 import type { Backend } from "../tensor/backend.ts";
 import { dequantise } from "../weights/quant/dequantise.ts";
@@ -32,6 +33,11 @@ export interface LoadOptions extends LocateOptions, ModelOptions {
   readonly memoryBytes?: number | undefined;
   readonly load?: LoadOrder | undefined;
   readonly kernels?: KernelChoice | undefined;
+  /**
+   * How an F16 tower computes: "auto" repacks it to 8 bit where `minicpmv doctor` found that sound on this device, and
+   * stays with floats everywhere else.
+   */
+  readonly tower?: TowerPath | "auto" | undefined;
   /** Tokens of prompt and answer together. */
   readonly contextLength?: number | undefined;
   /** Answers, beams and kept conversations that share the cache. */
@@ -48,8 +54,10 @@ export async function loadOn(platform: Platform, reference: ModelReference, opti
   const files = await openFiles(parts, platform, options.signal);
   const backend = await backendOn(platform, options);
   try {
+    const { tower = "auto" } = options;
     const runtime = await ModelRuntime.open(files, {
       ...options,
+      tower: tower === "auto" ? await notedTowerPath(platform, parts) : tower,
       backend,
       nowMs: () => platform.nowMs(),
       memoryBudgetBytes: options.memoryBytes ?? platform.memoryBytes,

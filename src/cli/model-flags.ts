@@ -17,6 +17,7 @@ export const MODEL_FLAGS = {
   threads: { type: "string", short: "t", value: "N", help: "threads, or auto" },
   load: { type: "string", value: "ORDER", help: "sequential (tower, then language model) or together" },
   kernels: { type: "string", value: "KIND", help: "tuned (8-bit integers for quantised weights) or generic (float)" },
+  tower: { type: "string", value: "KIND", help: "F16 tower: float, int8, or auto (int8 where doctor found it sound)" },
   memory: { type: "string", value: "SIZE", help: "most memory to use, such as 2GiB" },
   downsample: { type: "string", value: "MODE", help: "16x or 4x (version 4.6)" },
   offline: { type: "boolean", help: "never use the network" },
@@ -45,6 +46,7 @@ export function loadOptions(args: Arguments, context: CommandContext): LoadOptio
     threads: threads === undefined || threads === "auto" ? "auto" : count(threads, "--threads"),
     memoryBytes: memory === undefined ? undefined : parseBytes(memory, "--memory"),
     load: choice(args, "load", ["sequential", "together"]),
+    tower: choice(args, "tower", ["auto", "float", "int8"]),
     kernels: choice(args, "kernels", ["tuned", "generic"]),
     ...(downsample === undefined ? {} : { downsample }),
     onLoad: (part, done, total) =>

@@ -16,6 +16,6 @@ export function statsText({ usage, timings }: Answer, model: Model): string {
     `answer    ${usage.completionTokens} tokens, ${timings.tokensPerSecond.toFixed(1)} a second`,
     `loaded    ${loads.join("; ") || "nothing"}`,
     `memory    ${formatBytes(stats.peakResidentBytes)} at most, ${formatBytes(stats.plannedPeakBytes)} planned`,
-    `backend   ${model.runtime.backend.info.description}`,
+    `backend   ${model.runtime.backend.info.description}; tower on the ${model.runtime.towerPath} path`,
   ].join("\n");
 }

@@ -30,9 +30,15 @@ export type LoadOrder =
   /** The tower when a picture comes, the decoder after it; the tower goes where both do not fit. */
   | "sequential";
 
+/** Weights of a part with the bytes that each will take, and its graphs. */
+export interface PartRequest {
+  readonly weightBytes: number;
+  readonly graphs: readonly Graph[];
+}
+
 export interface PlanRequest {
-  readonly vision: { readonly sources: Iterable<WeightSource>; readonly graphs: readonly Graph[] };
-  readonly decoder: { readonly sources: Iterable<WeightSource>; readonly graphs: readonly Graph[] };
+  readonly vision: PartRequest;
+  readonly decoder: PartRequest;
   readonly order: LoadOrder;
   readonly budgetBytes: number;
 }
@@ -57,9 +63,7 @@ function totalOf(part: PartPlan): number {
   return part.weightBytes + part.stateBytes + part.workspaceBytes;
 }
 
-function planPart({ sources, graphs }: PlanRequest["vision"]): PartPlan {
-  let weightBytes = 0;
-  for (const source of sources) weightBytes += storedBytes(source);
+function planPart({ weightBytes, graphs }: PartRequest): PartPlan {
   const plans = graphs.map((graph) => plan(graph));
   return {
     weightBytes,
@@ -68,7 +72,7 @@ function planPart({ sources, graphs }: PlanRequest["vision"]): PartPlan {
   };
 }
 
-/** Bytes of a weight in its file; backends keep weights in no more bits than that. */
+/** Bytes of a weight in its file. */
 export function storedBytes({ type, shape }: Pick<WeightSource, "type" | "shape">): number {
   return byteLengthOf(
     type,

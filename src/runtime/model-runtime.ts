@@ -1,10 +1,11 @@
+import { plannedWeightBytes } from "../backend/registry.ts";
 import { DisposedError } from "../base/errors.ts";
 import type { Patches } from "../image/patchify.ts";
 import { bindModel, type ModelWeights } from "../model/bind-model.ts";
 import { describeModel } from "../model/minicpmv/registry.ts";
 import type { ModelDescription, ModelOptions } from "../model/minicpmv/version.ts";
 import type { CacheType } from "../nn/kv-cache.ts";
-import type { Backend, WeightUse } from "../tensor/backend.ts";
+import type { Backend, Precision, WeightSource, WeightUse } from "../tensor/backend.ts";
 import { weightUses } from "../tensor/weight-uses.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { DecoderRunner, decoderGraphs } from "./decoder-runner.ts";
@@ -13,7 +14,8 @@ import { type LoadOrder, type MemoryPlan, planMemory } from "./memory-plan.ts";
 import type { OpenedFiles } from "./open-files.ts";
 import { SequencePool } from "./sequence-pool.ts";
 import { StepQueue } from "./step-queue.ts";
-import { type KernelChoice, type ResidentPart, uploadPart } from "./upload-part.ts";
+import type { TowerPath } from "./tower-note.ts";
+import { type KernelChoice, precisionFor, type ResidentPart, uploadPart } from "./upload-part.ts";
 import { DEFAULT_BATCH, type EncodedView, type VisionBatch, VisionRunner } from "./vision-runner.ts";
 
 /** Positions of one conversation unless told otherwise: what the published command lines use. */
@@ -27,6 +29,8 @@ export interface RuntimeOptions {
   readonly memoryBudgetBytes: number;
   readonly load?: LoadOrder | undefined;
   readonly kernels?: KernelChoice | undefined;
+  /** How an F16 tower computes; float unless told otherwise. */
+  readonly tower?: TowerPath | undefined;
   readonly contextLength?: number | undefined;
   readonly sequenceCount?: number | undefined;
   /** Positions that all sequences may hold together; one context by default. */
@@ -97,8 +101,8 @@ export class ModelRuntime implements AsyncDisposable {
     this.#sources = bindModel(description, files, graphs);
     this.#uses = weightUses([...graphs.vision, ...graphs.decoder]);
     this.plan = planMemory({
-      vision: { sources: this.#sources.vision.values(), graphs: graphs.vision },
-      decoder: { sources: this.#sources.decoder.values(), graphs: graphs.decoder },
+      vision: { weightBytes: this.#plannedBytes("tower", this.#sources.vision), graphs: graphs.vision },
+      decoder: { weightBytes: this.#plannedBytes("language model", this.#sources.decoder), graphs: graphs.decoder },
       order: options.load ?? "sequential",
       budgetBytes: options.memoryBudgetBytes,
     });
@@ -113,6 +117,12 @@ export class ModelRuntime implements AsyncDisposable {
       await runtime.#loadDecoder();
     }
     return runtime;
+  }
+
+  /** How the tower computes. */
+  get towerPath(): TowerPath {
+    const { kernels, tower = "float" } = this.#options;
+    return kernels === "generic" ? "float" : tower;
   }
 
   get stats(): RuntimeStats {
@@ -227,14 +237,28 @@ export class ModelRuntime implements AsyncDisposable {
     return cache;
   }
 
+  #precisionOf(part: PartName, source: WeightSource, uses: readonly WeightUse[]): Precision {
+    const { kernels = "tuned", tower } = this.#options;
+    return precisionFor(source, uses, { kernels, isInt8: part === "tower" && tower === "int8" });
+  }
+
+  #plannedBytes(part: PartName, sources: ModelWeights["vision"]): number {
+    let bytes = 0;
+    for (const [name, source] of sources) {
+      const uses = this.#uses[name] ?? ["plain"];
+      bytes += plannedWeightBytes(source, { uses, precision: this.#precisionOf(part, source, uses) });
+    }
+    return bytes;
+  }
+
   async #upload(part: PartName, sources: ModelWeights["vision"]): Promise<ResidentPart> {
-    const { backend, nowMs, onLoad, signal, kernels = "tuned" } = this.#options;
+    const { backend, nowMs, onLoad, signal } = this.#options;
     const startedMs = nowMs();
     const resident = await uploadPart({
       backend,
       sources,
       uses: this.#uses,
-      kernels,
+      precisionOf: (source, uses) => this.#precisionOf(part, source, uses),
       signal,
       onProgress: (done, total) => onLoad?.(part, done, total),
     });

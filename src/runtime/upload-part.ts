@@ -13,7 +13,7 @@ export interface UploadRequest {
   readonly backend: Backend;
   readonly sources: ReadonlyMap<string, WeightSource>;
   readonly uses: Readonly<Record<string, readonly WeightUse[]>>;
-  readonly kernels: KernelChoice;
+  readonly precisionOf: (source: WeightSource, uses: readonly WeightUse[]) => Precision;
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -37,7 +37,7 @@ export class ResidentPart implements Disposable {
 
 /** Streams a part's weights into the backend, one at a time. On failure nothing stays resident. Throws AbortedError. */
 export async function uploadPart(request: UploadRequest): Promise<ResidentPart> {
-  const { backend, sources, uses, kernels, signal } = request;
+  const { backend, sources, uses, precisionOf, signal } = request;
   const weights: Record<string, ResidentWeight> = {};
   const total = [...sources.values()].reduce((sum, source) => sum + storedBytes(source), 0);
   let done = 0;
@@ -45,7 +45,7 @@ export async function uploadPart(request: UploadRequest): Promise<ResidentPart> 
     for (const [name, source] of sources) {
       if (signal?.aborted === true) throw new AbortedError("Loading the model", { cause: signal.reason });
       weights[name] = await backend.upload(source, {
-        precision: precisionOf(source, uses[name] ?? [], kernels),
+        precision: precisionOf(source, uses[name] ?? []),
         uses: uses[name] ?? ["plain"],
         ...(signal === undefined ? {} : { signal }),
       });
@@ -61,7 +61,12 @@ export async function uploadPart(request: UploadRequest): Promise<ResidentPart> 
 
 const FULL_TYPES: readonly string[] = ["F32", "F16", "BF16"];
 
-function precisionOf(source: WeightSource, uses: readonly WeightUse[], kernels: KernelChoice): Precision {
-  const isQuantisedMatrix = uses.includes("linear") && !FULL_TYPES.includes(source.type);
-  return kernels === "tuned" && isQuantisedMatrix ? "integer" : "float";
+/** How a weight is computed with: quantised matrices in integers where tuned, those of an F16 tower where asked for too. */
+export function precisionFor(
+  { type }: Pick<WeightSource, "type">,
+  uses: readonly WeightUse[],
+  { kernels, isInt8 }: { readonly kernels: KernelChoice; readonly isInt8: boolean },
+): Precision {
+  if (kernels === "generic" || !uses.includes("linear")) return "float";
+  return isInt8 || !FULL_TYPES.includes(type) ? "integer" : "float";
 }

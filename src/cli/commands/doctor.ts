@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { load } from "../../chat/load.ts";
+import { type LoadOptions, load } from "../../chat/load.ts";
 import type { Message } from "../../chat/message.ts";
 import type { Model } from "../../chat/model.ts";
 import type { ByteSource } from "../../io/byte-source.ts";
 import { readHubEnvironment } from "../../io/node/hub-environment.ts";
 import { nodePlatform } from "../../runtime/node/node-platform.ts";
+import { noteTowerPath, type TowerPath } from "../../runtime/tower-note.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { loadOptions, MODEL_FLAGS } from "../model-flags.ts";
@@ -56,6 +57,10 @@ interface Report {
   readonly backend: string;
   readonly node: string;
   readonly comparisons: readonly Comparison[];
+  /** The same with the tower in 8 bit. */
+  readonly towerComparisons: readonly Comparison[];
+  /** What the tower will run on from now on. */
+  readonly towerPath: TowerPath;
   readonly knownAnswer: { readonly expected: string; readonly found: string; readonly isRight: boolean } | undefined;
   readonly isFastPathSound: boolean;
   readonly isSound: boolean;
@@ -118,6 +123,10 @@ async function reportPath(sha256: Readonly<Record<string, string>>, { env }: Com
 interface Answers {
   readonly logits: readonly Float32Array[];
   readonly tokens: readonly (readonly number[])[];
+  readonly title: string;
+  readonly version: string;
+  readonly backend: string;
+  readonly knownAnswer: Report["knownAnswer"];
 }
 
 async function check(
@@ -127,37 +136,65 @@ async function check(
   context: CommandContext,
 ): Promise<Report> {
   const options = loadOptions(args, context);
-  const pictures = testPictures();
-  let exact: Answers;
-  let knownAnswer: Report["knownAnswer"];
-  {
-    await using model = await load(reference, { ...options, kernels: "generic" });
-    exact = await answers(model, "float path", context);
-    knownAnswer = await askKnown(model, context);
-  }
-  await using model = await load(reference, { ...options, kernels: "tuned" });
-  const fast = await answers(model, "fast path", context);
-  const comparisons = pictures.map(({ name }, i) => ({
-    picture: name,
-    nmse: nmse(fast.logits[i], exact.logits[i]),
-    equalTokens: commonLength(fast.tokens[i], exact.tokens[i]),
-    tokens: exact.tokens[i].length,
-  }));
-  const isFastPathSound = comparisons.every((each) => each.nmse <= LIMIT && each.equalTokens > 0);
+  // one after another: three models at once would need three times the memory
+  const exact = await measure("float path", { reference, options: { ...options, kernels: "generic" }, context });
+  const fast = await measure("fast path", { reference, options: { ...options, tower: "float" }, context });
+  const small = await measure("8-bit tower", { reference, options: { ...options, tower: "int8" }, context });
+  const [comparisons, towerComparisons] = [compare(fast, exact), compare(small, exact)];
+  const isFastPathSound = isSound(comparisons);
+  const towerPath = isSound(towerComparisons) ? "int8" : "float";
+  const platform = nodePlatform();
+  await noteTowerPath(platform, await platform.locate(reference, options), towerPath);
+  const { knownAnswer } = exact;
   return {
-    model: model.title,
-    version: model.runtime.description.version,
+    model: exact.title,
+    version: exact.version,
     sha256,
-    backend: model.runtime.backend.info.description,
+    backend: exact.backend,
     node: process.version,
     comparisons,
+    towerComparisons,
+    towerPath,
     knownAnswer,
     isFastPathSound,
     isSound: isFastPathSound && (knownAnswer?.isRight ?? true),
   };
 }
 
-async function answers(model: Model, label: string, { terminal, signal }: CommandContext): Promise<Answers> {
+/** Opens the model on one path, asks it everything and gives it back. */
+async function measure(
+  label: string,
+  request: { readonly reference: string; readonly options: LoadOptions; readonly context: CommandContext },
+): Promise<Answers> {
+  const { reference, options, context } = request;
+  await using model = await load(reference, options);
+  return {
+    ...(await answers(model, label, context)),
+    title: model.title,
+    version: model.runtime.description.version,
+    backend: model.runtime.backend.info.description,
+    knownAnswer: options.kernels === "generic" ? await askKnown(model, context) : undefined,
+  };
+}
+
+function compare(found: Answers, exact: Answers): Comparison[] {
+  return testPictures().map(({ name }, i) => ({
+    picture: name,
+    nmse: nmse(found.logits[i], exact.logits[i]),
+    equalTokens: commonLength(found.tokens[i], exact.tokens[i]),
+    tokens: exact.tokens[i].length,
+  }));
+}
+
+function isSound(comparisons: readonly Comparison[]): boolean {
+  return comparisons.every((each) => each.nmse <= LIMIT && each.equalTokens > 0);
+}
+
+async function answers(
+  model: Model,
+  label: string,
+  { terminal, signal }: CommandContext,
+): Promise<Pick<Answers, "logits" | "tokens">> {
   const logits: Float32Array[] = [];
   const tokens: (readonly number[])[] = [];
   for (const { name, image } of testPictures()) {
@@ -194,7 +231,8 @@ function commonLength(a: readonly number[], b: readonly number[]): number {
 }
 
 function show(report: Report, { terminal }: CommandContext): void {
-  const rows = report.comparisons.map((each) => [
+  const rows = [...report.comparisons, ...report.towerComparisons].map((each, i) => [
+    i < report.comparisons.length ? "fast" : "fast, 8-bit tower",
     each.picture,
     each.nmse.toExponential(2),
     `${each.equalTokens} of ${each.tokens}`,
@@ -202,9 +240,12 @@ function show(report: Report, { terminal }: CommandContext): void {
   const verdict = (isGood: boolean, good: string, bad: string): string =>
     isGood ? terminal.paint("green", good) : terminal.paint("red", bad);
   terminal.out(`${report.model}, ${report.backend}\n`);
-  terminal.out(`${table(["picture", "error of logits", "equal tokens"], rows)}\n`);
+  terminal.out(`${table(["path", "picture", "error of logits", "equal tokens"], rows)}\n`);
   terminal.out(
     `${verdict(report.isFastPathSound, "The fast path is sound.", "The fast path is off: use --kernels generic.")}\n`,
+  );
+  terminal.out(
+    `${report.towerPath === "int8" ? "The tower will run in 8 bit" : "The tower stays on the float path"} on this device.\n`,
   );
   const { knownAnswer } = report;
   if (knownAnswer === undefined) terminal.out("No known answer is on record for this version.\n");
