@@ -77,6 +77,8 @@ const REFUSED: readonly (readonly [string, (value: unknown) => boolean])[] = [
   ["fan_in_fan_out", (value) => value === true],
   ["rank_pattern", (value) => typeof value === "object" && value !== null && Object.keys(value).length > 0],
   ["alpha_pattern", (value) => typeof value === "object" && value !== null && Object.keys(value).length > 0],
+  ["lora_bias", (value) => value === true],
+  ["layers_to_transform", (value) => value !== undefined && value !== null],
   ["bias", (value) => value !== undefined && value !== "none"],
 ];
 
