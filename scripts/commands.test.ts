@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { completeLock, platformOf } from "./complete-lock.ts";
 import { missingExports, sizeProblems } from "./package-check.ts";
+import { smaller, staleFiles } from "./prepack.ts";
 import { readTally, sum, tallyLine } from "./tally.ts";
 import { tallyOf } from "./test.ts";
 
@@ -63,4 +64,19 @@ test("exports without a file are named", () => {
     "./package.json": "./package.json",
   };
   expect(missingExports([exported, undefined], (path) => !path.endsWith(".js"))).toEqual(["./dist/index.js"]);
+});
+
+// Catches a packing step that breaks a module, renames what others see, or leaves a removed source's file in the package.
+test("packing keeps a module's names and drops comments and files without a source", () => {
+  const code =
+    "#!/usr/bin/env node\n// why\nclass ShapeError extends Error {}\nexport function load(reference) {\n  return reference;\n}\n";
+  const packed = smaller("a.js", code);
+  expect(packed).toMatch(/^#!\/usr\/bin\/env node\n.*class ShapeError .*export function load\(/);
+  expect(packed).not.toContain("why");
+  expect(smaller("a.js", packed)).toBe(packed);
+  expect(() => smaller("a.js", "const")).toThrow(/a\.js does not parse/);
+  expect(staleFiles(["a.js", "a.d.ts", "gone.js", "gone.d.ts", ".x.tsbuildinfo"], (path) => path === "a.ts")).toEqual([
+    "gone.js",
+    "gone.d.ts",
+  ]);
 });

@@ -1,57 +1,166 @@
-/** Uses the packed package as a user would: unpacked beside its dependencies alone, on every Node at hand. */
+/** Uses the packed package as a user would: installed alone in an empty folder, on every Node that it supports. */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "..");
-const MODULES = join(ROOT, "node_modules");
+const TINY_MODEL = join(ROOT, "test/golden/ladder/v2.6");
+const INSTALLED_LIMIT_BYTES = 20_000_000;
+/** Each release line that the package promises to run on. */
+const MAJORS = [20, 22, 24] as const;
+const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall"];
 
-/** The running Node, and the machine's own where it is another: the oldest one supported, on a machine that has it. */
-export function nodesAtHand(path: string = process.env.PATH ?? ""): readonly string[] {
+export interface Node {
+  readonly version: string;
+  readonly binary: string;
+}
+
+interface Result {
+  readonly ok: boolean;
+  readonly stdout: string;
+  /** Last lines of both outputs, for messages. */
+  readonly tail: string;
+}
+
+function run(program: string, args: readonly string[], cwd: string, node = process.execPath): Result {
+  const path = [dirname(node), process.env.PATH].join(delimiter);
+  const options = { cwd, encoding: "utf8", timeout: 300_000, env: { ...process.env, PATH: path } } as const;
+  const { status, stdout, stderr } = spawnSync(program, args, { ...options, shell: process.platform === "win32" });
+  const tail = `${stdout}${stderr}`.trim().split("\n").slice(-4).join(" | ");
+  return { ok: status === 0, stdout: stdout ?? "", tail };
+}
+
+function npmInstall(folder: string, ...specs: string[]): Result {
+  mkdirSync(folder, { recursive: true });
+  if (!existsSync(join(folder, "package.json"))) writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
+  return run("npm", ["install", ...flags, ...specs], folder);
+}
+
+function nodeAt(binary: string): Node | undefined {
+  const { status, stdout } = spawnSync(binary, ["--version"], { encoding: "utf8" });
+  return status === 0 ? { version: stdout.trim(), binary } : undefined;
+}
+
+function majorOf({ version }: Node): number {
+  return Number(/^v(\d+)/.exec(version)?.[1]);
+}
+
+/** The running Node and those on the path; release lines that are missing come from npm where it has them. */
+export function supportedNodes(folder: string): readonly Node[] {
   const name = process.platform === "win32" ? "node.exe" : "node";
-  const others = path
-    .split(delimiter)
-    .filter((folder) => folder !== "" && !folder.includes("node_modules"))
-    .map((folder) => join(folder, name))
-    .filter((binary) => existsSync(binary));
-  return [...new Set([process.execPath, ...others.slice(0, 1)])];
+  const places = (process.env.PATH ?? "").split(delimiter).filter((place) => place !== "");
+  const found = [process.execPath, ...places.map((place) => join(place, name)).filter(existsSync)]
+    .map(nodeAt)
+    .filter((node) => node !== undefined);
+  const wanted = MAJORS.map((major) => found.find((node) => majorOf(node) === major) ?? fetchNode(folder, major));
+  return wanted.filter((node) => node !== undefined);
 }
 
-function unpack(tarball: string, dependencies: readonly string[]): string {
-  const folder = mkdtempSync(join(tmpdir(), "minicpmv-consumer-"));
-  const home = join(folder, "node_modules", "minicpmv");
-  mkdirSync(home, { recursive: true });
-  spawnSync("tar", ["-xzf", tarball, "-C", home, "--strip-components=1"]);
-  for (const name of dependencies) {
-    mkdirSync(dirname(join(folder, "node_modules", name)), { recursive: true });
-    symlinkSync(join(MODULES, name), join(folder, "node_modules", name), "junction");
-  }
-  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  return folder;
+function fetchNode(folder: string, major: number): Node | undefined {
+  const platform = process.platform === "win32" ? "win" : process.platform;
+  const carrier = `node-${platform}-${process.arch}`;
+  const home = join(folder, `node-${major}`);
+  const { ok, tail } = npmInstall(home, `${carrier}@${major}`);
+  if (!ok) console.log(`Node ${major} is not tried: ${tail}`);
+  return nodeAt(join(home, "node_modules", carrier, "bin", process.platform === "win32" ? "node.exe" : "node"));
 }
 
-/** Imports every entry and starts the command line on each Node; returns what went wrong, in words. */
+function diskBytes(path: string): number {
+  const entry = lstatSync(path);
+  const own = entry.blocks === undefined ? entry.size : entry.blocks * 512;
+  if (!entry.isDirectory()) return own;
+  return readdirSync(path).reduce((bytes, name) => bytes + diskBytes(join(path, name)), own);
+}
+
+function scriptsOnInstall(modules: string): readonly string[] {
+  const manifests = readdirSync(modules, { recursive: true, encoding: "utf8" }).filter((path) =>
+    /(?:^|[\\/])package\.json$/.test(path),
+  );
+  return manifests.flatMap((path) => {
+    const { scripts = {} }: { scripts?: Record<string, string> } = JSON.parse(
+      readFileSync(join(modules, path), "utf8"),
+    );
+    return INSTALL_SCRIPTS.filter((name) => name in scripts).map((name) => `${path} has the script ${name}`);
+  });
+}
+
+/** What the recorded model must answer, through the library and through the command line. */
+interface Recorded {
+  readonly question: string;
+  readonly greedyTokens: readonly number[];
+}
+
+function librarySmoke(entries: readonly string[], { question, greedyTokens }: Recorded): string {
+  const options = { temperature: 0, repetitionPenalty: 1, maxNewTokens: 16, ignoresStopTokens: true };
+  return `
+    import { readFile } from "node:fs/promises";
+    for (const name of ${JSON.stringify(entries)}) await import(name);
+    const { load } = await import("minicpmv");
+    const model = await load(${JSON.stringify(TINY_MODEL)}, { threads: 1, kernels: "generic", cacheType: "f32" });
+    const image = await readFile(${JSON.stringify(join(TINY_MODEL, "small.png"))});
+    const content = [image, ${JSON.stringify(question)}];
+    const { tokens } = await model.complete([{ role: "user", content }], ${JSON.stringify(options)});
+    await model[Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]?.();
+    const ids = tokens.map(({ id }) => id).join();
+    if (ids !== ${JSON.stringify(greedyTokens.slice(0, 16).join())}) throw new Error("other tokens: " + ids);`;
+}
+
+/** Installs the package, imports every entry, lets the recorded model answer, and runs the command; says in words what went wrong. */
 export function consumerProblems(
   tarball: string,
-  manifest: { readonly exports?: Record<string, unknown>; readonly dependencies?: Record<string, string> },
-  nodes: readonly string[] = nodesAtHand(),
+  manifest: { readonly version?: string; readonly exports?: Record<string, unknown> },
+): { readonly problems: readonly string[]; readonly nodes: readonly Node[]; readonly installedBytes: number } {
+  const folder = mkdtempSync(join(tmpdir(), "minicpmv-consumer-"));
+  try {
+    const home = join(folder, "app");
+    const installed = npmInstall(home, tarball);
+    if (!installed.ok) return { problems: [`it does not install: ${installed.tail}`], nodes: [], installedBytes: 0 };
+    const modules = join(home, "node_modules");
+    const installedBytes = diskBytes(modules);
+    const nodes = supportedNodes(folder);
+    const problems = [
+      ...scriptsOnInstall(modules),
+      ...(installedBytes > INSTALLED_LIMIT_BYTES ? [`installed it takes ${installedBytes} bytes`] : []),
+      ...nodes.flatMap((node) => useProblems(home, node, manifest)),
+    ];
+    return { problems, nodes, installedBytes };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function useProblems(
+  home: string,
+  { binary, version }: Node,
+  manifest: { readonly version?: string; readonly exports?: Record<string, unknown> },
 ): readonly string[] {
-  const folder = unpack(tarball, Object.keys(manifest.dependencies ?? {}));
+  const golden: { cases: { small: Recorded } } = JSON.parse(readFileSync(join(TINY_MODEL, "manifest.json"), "utf8"));
   const entries = Object.keys(manifest.exports ?? {}).filter((name) => !name.endsWith(".json"));
-  const names = entries.map((entry) => JSON.stringify(`minicpmv${entry.slice(1)}`));
-  const script = `for (const name of [${names}]) await import(name);`;
-  const commandLine = join(folder, "node_modules", "minicpmv", "dist", "cli", "main.js");
-  const problems = nodes.flatMap((node) =>
-    [
-      ["--input-type=module", "-e", script],
-      [commandLine, "--help"],
-    ].flatMap((args) => {
-      const { status, stdout, stderr } = spawnSync(node, args, { cwd: folder, encoding: "utf8", timeout: 60_000 });
-      const output = `${stdout}${stderr}`.trim().split("\n").slice(-4).join(" | ");
-      return status === 0 ? [] : [`${node} ${args.at(-1)} ended with ${status}: ${output}`];
-    }),
+  writeFileSync(
+    join(home, "smoke.js"),
+    librarySmoke(
+      entries.map((entry) => `minicpmv${entry.slice(1)}`),
+      golden.cases.small,
+    ),
   );
-  rmSync(folder, { recursive: true });
-  return problems;
+  const library = run(binary, ["smoke.js"], home, binary);
+  const command = run("npx", ["--no-install", "minicpmv", "--version"], home, binary);
+  const ask = ["run", join(TINY_MODEL, "small.png"), "Read.", "-m", TINY_MODEL, "--temp", "0", "-n", "4", "-t", "1"];
+  const answer = run("npx", ["--no-install", "minicpmv", ...ask], home, binary);
+  return [
+    library.ok ? undefined : `on Node ${version} the library fails: ${library.tail}`,
+    command.stdout.trim() === `minicpmv ${manifest.version}` ? undefined : `on Node ${version} npx: ${command.tail}`,
+    answer.ok && answer.stdout.trim() !== "" ? undefined : `on Node ${version} minicpmv run fails: ${answer.tail}`,
+  ].filter((problem) => problem !== undefined);
 }

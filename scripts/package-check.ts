@@ -1,9 +1,9 @@
 /** Holds the package that would be published against its limits and the tools that judge its types. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { consumerProblems, nodesAtHand } from "./consumer-check.ts";
+import { consumerProblems } from "./consumer-check.ts";
 import { NONE, type Tally } from "./tally.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -13,7 +13,7 @@ const CODE_LIMIT_BYTES = 1_000_000;
 interface Manifest {
   readonly exports?: Record<string, unknown>;
   readonly bin?: Record<string, string>;
-  readonly dependencies?: Record<string, string>;
+  readonly version?: string;
 }
 
 /** One problem of the package, in words, or undefined where it holds. */
@@ -25,16 +25,21 @@ interface Packed {
   readonly files: readonly { readonly path: string; readonly size: number }[];
 }
 
+function codeBytes({ files }: Packed): number {
+  return files.filter(({ path }) => /\.m?js$/.test(path)).reduce((bytes, { size }) => bytes + size, 0);
+}
+
+/** What is larger than it may be, or does not belong. */
 export function sizeProblems(packed: Packed): readonly string[] {
-  const codeBytes = packed.files
-    .filter(({ path }) => /\.m?js$/.test(path))
-    .reduce((bytes, { size }) => bytes + size, 0);
-  const strays = packed.files.filter(({ path }) => /\.test\.|tsbuildinfo|\.map$/.test(path)).map(({ path }) => path);
+  const code = codeBytes(packed);
+  const strays = packed.files
+    .filter(({ path }) => /\.test\.|\/testing\/|tsbuildinfo|\.map$/.test(path))
+    .map(({ path }) => path);
   return [
     packed.size > PACKED_LIMIT_BYTES
       ? `the packed size is ${packed.size} bytes, limit ${PACKED_LIMIT_BYTES}`
       : undefined,
-    codeBytes > CODE_LIMIT_BYTES ? `the code is ${codeBytes} bytes, limit ${CODE_LIMIT_BYTES}` : undefined,
+    code > CODE_LIMIT_BYTES ? `the code is ${code} bytes, limit ${CODE_LIMIT_BYTES}` : undefined,
     strays.length > 0 ? `files that do not belong in the package: ${strays.join(", ")}` : undefined,
   ].filter((problem) => problem !== undefined);
 }
@@ -46,10 +51,11 @@ export function missingExports(exported: unknown, exists: (path: string) => bool
   return Object.values(exported).flatMap((value) => missingExports(value, exists));
 }
 
-function pack(): Packed {
+/** Builds and packs into a folder; throws where either fails. */
+export function pack(folder: string): Packed {
   const { stdout, stderr, status } = spawnSync(
     "npm",
-    ["pack", "--json", "--pack-destination", tmpdir(), "--loglevel=error"],
+    ["pack", "--json", "--pack-destination", folder, "--loglevel=error"],
     {
       cwd: ROOT,
       encoding: "utf8",
@@ -72,26 +78,32 @@ function tool(script: string, ...args: string[]): Problem {
   return status === 0 ? undefined : `${script} ${args.join(" ")} found problems`;
 }
 
-/** Needs a finished build. Counts as one check that passes, or as one failure for each problem. */
+/** Counts as one check that passes, or as one failure for each problem. */
 export function checkPackage(): Tally {
   const manifest: Manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  const missing = missingExports([manifest.exports, manifest.bin], (path) => existsSync(join(ROOT, path)));
-  if (missing.length > 0) {
-    console.log(`Not built yet, so the package is not judged: ${missing.join(", ")}.`);
-    return { ...NONE, skipped: 1 };
+  const folder = mkdtempSync(join(tmpdir(), "minicpmv-pack-"));
+  try {
+    const packed = pack(folder);
+    const missing = missingExports([manifest.exports, manifest.bin], (path) => existsSync(join(ROOT, path)));
+    const tarball = join(folder, packed.filename);
+    const use = consumerProblems(tarball, manifest);
+    const problems = [
+      ...missing.map((path) => `${path} is exported and not built`),
+      ...sizeProblems(packed),
+      tool("publint/src/cli.js", "run", tarball, "--strict"),
+      tool("@arethetypeswrong/cli/dist/index.js", tarball, "--profile", "esm-only"),
+      ...use.problems,
+    ].filter((problem) => problem !== undefined);
+    console.log(
+      `The package has ${packed.files.length} files, ${packed.size} bytes packed, ${codeBytes(packed)} bytes of code, ` +
+        `${use.installedBytes} bytes installed; it answered on Node ${use.nodes.map(({ version }) => version).join(", ")}.`,
+    );
+    for (const problem of problems) console.error(`The package does not hold: ${problem}.`);
+    return { ...NONE, passed: problems.length === 0 ? 1 : 0, failed: problems.length };
+  } catch (error) {
+    console.error(`The package could not be made: ${error instanceof Error ? error.message : error}`);
+    return { ...NONE, failed: 1 };
+  } finally {
+    rmSync(folder, { recursive: true });
   }
-  const packed = pack();
-  const tarball = join(tmpdir(), packed.filename);
-  const problems = [
-    ...sizeProblems(packed),
-    tool("publint/src/cli.js", "run", tarball, "--strict"),
-    tool("@arethetypeswrong/cli/dist/index.js", tarball, "--profile", "esm-only"),
-    ...consumerProblems(tarball, manifest),
-  ].filter((problem) => problem !== undefined);
-  rmSync(tarball);
-  console.log(
-    `The package has ${packed.files.length} files and ${packed.size} bytes packed; it was loaded by ${nodesAtHand().join(" and ")}.`,
-  );
-  for (const problem of problems) console.error(`The package does not hold: ${problem}.`);
-  return { ...NONE, passed: problems.length === 0 ? 1 : 0, failed: problems.length };
 }

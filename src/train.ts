@@ -1,0 +1,20 @@
+export { type Adapter, type AdapterFolder, readAdapter, writeAdapter } from "./train/checkpoint/peft.ts";
+export type { DataFormat } from "./train/data/formats.ts";
+export {
+  CheckpointMismatchError,
+  DataSampleError,
+  RecipeError,
+  TrainingDivergedError,
+  TrainingRunningError,
+} from "./train/errors.ts";
+export { type LoraOptions, OFFICIAL_LORA } from "./train/lora.ts";
+export { parseRecipe } from "./train/recipe/parse-recipe.ts";
+export {
+  describePlan,
+  PLANNED_DEVICES,
+  type PlannedDevice,
+  planRecipe,
+  type RecipePlan,
+} from "./train/recipe/plan-recipe.ts";
+export type { Recipe, RecipeStage } from "./train/recipe/recipe.ts";
+export { type RunTrainingOptions, runTraining, type TrainingOutcome } from "./train/run/run-training.ts";
