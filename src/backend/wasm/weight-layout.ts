@@ -27,7 +27,6 @@ const SUBSTITUTES = {
   // the same quants; the scale of 32, a product of two stored numbers, is rounded to f16
   IQ4_XS: "Q8_0",
   // a minimum per block has no place in a format that has a kernel
-  Q4_1: "F16",
   Q5_1: "F16",
   Q2_K: "F16",
 } as const satisfies Partial<Record<StorageType, PanelName>>;

@@ -1,6 +1,6 @@
-// Blocks of 32 with one f16 scale (Q8_0, Q4_0) as panels. Q8_0: the weight stays i8, activations take the 7-bit side with
-// a zero point, corrected by sums of the weights made on the fly. Q4_0: nibbles take the 7-bit side, the −8 is
-// corrected by the activation sums.
+// Blocks of 32 with one f16 scale (Q8_0, Q4_0, Q4_1) as panels. Q8_0: the weight stays i8, activations take the 7-bit side
+// with a zero point, corrected by sums of the weights made on the fly. Q4_0: nibbles take the 7-bit side, the −8 is
+// corrected by the activation sums. Q4_1: the same sums times the block's minimum, a second f16, are added in f32.
 import type { I32, Local, V128 } from "../emit/expression.ts";
 import type { FunctionBuilder } from "../emit/function-builder.ts";
 import { i32 } from "../emit/scalar.ts";
@@ -12,9 +12,11 @@ import type { FloatBlocks } from "./tile-int8.ts";
 
 /** A format of blocks of 32. */
 export interface FloatBlockFormat {
-  readonly kind: "Q8_0" | "Q4_0";
-  /** Bytes of a panel block: d f16[4], then vectors of 4 columns × 4 bytes. */
+  readonly kind: "Q8_0" | "Q4_0" | "Q4_1";
+  /** Bytes of a panel block: d f16[4], Q4_1's minimum f16[4], then vectors of 4 columns × 4 bytes. */
   readonly blockBytes: number;
+  /** Offset of the first vector. */
+  readonly values: number;
   readonly core: FloatBlocks;
 }
 
@@ -39,6 +41,7 @@ const shared = {
 export const q8Zero: FloatBlockFormat = {
   kind: "Q8_0",
   blockBytes: 136,
+  values: 8,
   core: { ...shared, side: "activations", correction: { kind: "zero point", offset: CORRECTIONS } },
 };
 
@@ -46,7 +49,16 @@ export const q8Zero: FloatBlockFormat = {
 export const q4Zero: FloatBlockFormat = {
   kind: "Q4_0",
   blockBytes: 72,
+  values: 8,
   core: { ...shared, side: "weights", correction: { kind: "nibble" } },
+};
+
+/** Q4_1: 20 bytes a row. */
+export const q4One: FloatBlockFormat = {
+  kind: "Q4_1",
+  blockBytes: 80,
+  values: 16,
+  core: { ...shared, side: "weights", correction: { kind: "minimum", offset: CORRECTIONS } },
 };
 
 const NIBBLE_MASK = i8x16.const(Array.from({ length: 16 }, () => 15));
@@ -76,14 +88,15 @@ export function unpackFloatBlocks(
     if (format.kind === "Q8_0") {
       const sum = f.v128(i32x4.splat(0));
       for (let i = 0; i < VECTORS; i++) {
-        const weights = f.v128(v128.load(block, 8 + i * 16));
+        const weights = f.v128(v128.load(block, format.values + i * 16));
         dot(f, sum, weights, ones);
         f.emit(v128.store(to, weights, i * 32));
       }
       f.emit(v128.store(scaleTo, sum, CORRECTIONS));
     } else {
+      if (format.kind === "Q4_1") f.emit(v128.store(scaleTo, widenF16(f, v128.load16x4U(block, 8)), CORRECTIONS));
       for (let i = 0; i < VECTORS / 2; i++) {
-        const [low, high] = nibbles(f, f.v128(v128.load(block, 8 + i * 16)));
+        const [low, high] = nibbles(f, f.v128(v128.load(block, format.values + i * 16)));
         f.emit(v128.store(to, low, i * 32), v128.store(to, high, (i + VECTORS / 2) * 32));
       }
     }
@@ -103,7 +116,7 @@ export function walkFloatBlock(
   const extra = f.v128(i32x4.neg(v128.load32Splat(x, EXTRA_OFFSET)));
   const scale = f.v128(v128.load32Splat(x, SCALE_OFFSET));
   const isBytes = format.kind === "Q8_0";
-  const dots = panels.map(() => f.v128(isBytes ? i32x4.splat(0) : i32x4.shl(extra, 3)));
+  const dots = panels.map(() => f.v128(format.kind === "Q4_0" ? i32x4.shl(extra, 3) : i32x4.splat(0)));
   const weightSums = panels.map(() => f.v128(i32x4.splat(0)));
   const ones = f.v128(ONES);
   const pointers = panels.map((panel) => f.i32(panel));
@@ -115,7 +128,7 @@ export function walkFloatBlock(
       f.set(low, v128.load32Splat(xAt));
       if (!isBytes) f.set(high, v128.load32Splat(xAt, 64));
       for (const [p, pointer] of pointers.entries()) {
-        f.set(weights, v128.load(pointer, 8));
+        f.set(weights, v128.load(pointer, format.values));
         if (isBytes) {
           dot(f, dots[p], weights, low);
           dot(f, weightSums[p], weights, ones);
@@ -130,9 +143,13 @@ export function walkFloatBlock(
     },
     () => i32.ltU(xAt, end),
   );
+  // `extra` is minus the activation sum
+  const minimumPart = (panel: I32): V128 =>
+    f32x4.mul(widenF16(f, v128.load16x4U(panel, 8)), f32x4.mul(scale, f32x4.convertI32x4S(i32x4.neg(extra))));
   for (const [p, panel] of panels.entries()) {
     if (isBytes) f.set(dots[p], i32x4.add(dots[p], i32x4.mul(extra, weightSums[p])));
     const factor = f32x4.mul(widenF16(f, v128.load16x4U(panel)), scale);
-    f.set(sums[p], f32x4.add(sums[p], f32x4.mul(f32x4.convertI32x4S(dots[p]), factor)));
+    const product = f32x4.mul(f32x4.convertI32x4S(dots[p]), factor);
+    f.set(sums[p], f32x4.add(sums[p], format.kind === "Q4_1" ? f32x4.add(product, minimumPart(panel)) : product));
   }
 }

@@ -34,6 +34,7 @@ const CASES: Readonly<Record<string, (bench: KernelBench, n: number) => readonly
   BF16: (bench, n) => [halfWeight(bench, "BF16", n, 64), 64],
   Q8_0: (bench, n) => [quantisedWeight(bench, "Q8_0", n, 416), 416],
   Q4_0: (bench, n) => [quantisedWeight(bench, "Q4_0", n, 416), 416],
+  Q4_1: (bench, n) => [quantisedWeight(bench, "Q4_1", n, 416), 416],
   Q4_K: (bench, n) => [quantisedWeight(bench, "Q4_K", n, 512), 512],
   Q5_K: (bench, n) => [quantisedWeight(bench, "Q5_K", n, 512), 512],
   Q6_K: (bench, n) => [quantisedWeight(bench, "Q6_K", n, 512), 512],

@@ -9,7 +9,7 @@ import type { FunctionHandle, ModuleBuilder } from "../emit/module-builder.ts";
 import { i32, select } from "../emit/scalar.ts";
 import { f32x4, i32x4, v128 } from "../emit/simd.ts";
 import type { FloatBlockFormat } from "./float-block.ts";
-import { q4Zero, q8Zero, unpackFloatBlocks } from "./float-block.ts";
+import { q4One, q4Zero, q8Zero, unpackFloatBlocks } from "./float-block.ts";
 import { widenF16 } from "./float16.ts";
 import { dotAdd } from "./int8-dot.ts";
 import type { KernelSignature, KernelVariant } from "./kernel.ts";
@@ -46,7 +46,7 @@ const COLUMN_BYTES = TILE_COLUMNS * 4;
 export const FLOAT_SCRATCH_BYTES = EXPANDED + CHUNK * COLUMN_BYTES;
 
 /** Storage of weights that the float path reads. */
-type FloatStorage = "F16" | "BF16" | "Q8_0" | "Q4_0" | "Q4_K" | "Q5_K" | "Q6_K";
+type FloatStorage = "F16" | "BF16" | "Q8_0" | "Q4_0" | "Q4_1" | "Q4_K" | "Q5_K" | "Q6_K";
 
 /** How eight columns × one chunk become f32 [k][8]. */
 interface Expander {
@@ -142,10 +142,18 @@ function blockExpander(variant: KernelVariant, format: FloatBlockFormat): Expand
       f.for(index, { from: 0, below: blocks }, () => {
         const scaleAt = i32.add(scratch, i32.shl(index, 5));
         const scales = [0, 16].map((offset) => f.v128(v128.load(scaleAt, format.core.scales + offset)));
+        const { correction } = format.core;
+        const minima = [0, 16].map((offset) =>
+          correction.kind === "minimum" ? f.v128(v128.load(scaleAt, correction.offset + offset)) : undefined,
+        );
         f.for(step, { from: 0, below: 8 }, () => {
           for (const [side, scale] of scales.entries()) {
             forBytes(f.v128(v128.load(at, side * 16)), (kk, values) => {
-              const value = f32x4.mul(f32x4.sub(values, f32x4.all(zero)), scale);
+              const minimum = minima[side];
+              const value =
+                minimum === undefined
+                  ? f32x4.mul(f32x4.sub(values, f32x4.all(zero)), scale)
+                  : f32x4.add(f32x4.mul(values, scale), minimum);
               f.emit(v128.store(to, value, EXPANDED + kk * COLUMN_BYTES + side * 16));
             });
           }
@@ -157,7 +165,7 @@ function blockExpander(variant: KernelVariant, format: FloatBlockFormat): Expand
   };
 }
 
-const STORAGES: readonly FloatStorage[] = ["F16", "BF16", "Q8_0", "Q4_0", "Q4_K", "Q5_K", "Q6_K"];
+const STORAGES: readonly FloatStorage[] = ["F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q4_K", "Q5_K", "Q6_K"];
 
 /**
  * x, y: f32 rows, strides in bytes; w: panels (weight-panel.ts; F16 and BF16: u16 [ceil(N/8)][K][8]); bias: 0 or
@@ -235,6 +243,7 @@ export const floatGemmFamily = {
       ...HALF_FORMATS,
       blockExpander(variant, q8Zero),
       blockExpander(variant, q4Zero),
+      blockExpander(variant, q4One),
       superExpander("Q4_K", q4K),
       superExpander("Q5_K", q5K),
       superExpander("Q6_K", q6K),

@@ -9,7 +9,7 @@ import type { FunctionHandle, ModuleBuilder } from "../emit/module-builder.ts";
 import { i32, memory, select } from "../emit/scalar.ts";
 import { f32x4, v128 } from "../emit/simd.ts";
 import type { FloatBlockFormat } from "./float-block.ts";
-import { CHUNK_BLOCKS, q4Zero, q8Zero, unpackFloatBlocks, walkFloatBlock } from "./float-block.ts";
+import { CHUNK_BLOCKS, q4One, q4Zero, q8Zero, unpackFloatBlocks, walkFloatBlock } from "./float-block.ts";
 import type { DotAdd } from "./int8-dot.ts";
 import { dotAdd } from "./int8-dot.ts";
 import type { KernelFamily, KernelVariant } from "./kernel.ts";
@@ -49,6 +49,7 @@ export const GEMM_SCRATCH_BYTES = ACCUMULATORS + ROW_BLOCK * INT8_COLUMNS * 4;
 export const FORMAT_ACTIVATIONS = {
   Q8_0: "u7x32",
   Q4_0: "i8x32",
+  Q4_1: "i8x32",
   Q4_K: "i8x256",
   Q5_K: "i8x256",
   Q6_K: "i8x256",
@@ -266,7 +267,7 @@ export const quantisedGemmFamily: KernelFamily = {
   signatures: NAMES.map(signatureOf),
   emit: (module: ModuleBuilder, variant: KernelVariant) => {
     const common = { dot: dotAdd(variant), store: emitStore(module) };
-    for (const format of [q8Zero, q4Zero]) {
+    for (const format of [q8Zero, q4Zero, q4One]) {
       emitFloatGemm(module, format, { ...common, core: emitFloatBlockCore(module, variant, format.core) });
     }
     const bySubBlocks = { core: emitSubBlockCore(module, variant, { count: 8, sums: q4K.sums }) };

@@ -25,6 +25,7 @@ function nibbleOfGroup(block: DataView, offset: number, i: number): number {
 const VALUES: Readonly<Record<PanelFormatName, BlockValue>> = {
   Q8_0: (b, i) => half(b, 0) * b.getInt8(2 + i),
   Q4_0: (b, i) => half(b, 0) * (((b.getUint8(2 + (i % 16)) >> (i < 16 ? 0 : 4)) & 15) - 8),
+  Q4_1: (b, i) => half(b, 0) * ((b.getUint8(4 + (i % 16)) >> (i < 16 ? 0 : 4)) & 15) + half(b, 2),
   Q4_K: (b, i) => {
     const [scale, min] = sixBits(b, i >> 5);
     return half(b, 0) * scale * nibbleOfGroup(b, 16, i) - half(b, 2) * min;
@@ -53,7 +54,7 @@ export function randomQuantisedRows(name: PanelFormatName, n: number, k: number,
     const factor = (): number => numberToFloat16((random.next() < 0.05 ? 2e-6 : 0.01) * (0.5 + random.next()));
     if (name === "Q6_K") view.setUint16(at + 208, factor(), true);
     else view.setUint16(at, factor(), true);
-    if (name === "Q4_K" || name === "Q5_K") view.setUint16(at + 2, factor(), true);
+    if (name === "Q4_1" || name === "Q4_K" || name === "Q5_K") view.setUint16(at + 2, factor(), true);
   }
   return rows;
 }

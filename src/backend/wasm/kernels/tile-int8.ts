@@ -170,8 +170,13 @@ export interface FloatBlocks {
   readonly scaleStride: number;
   /** Offsets of scales and corrections from the panel pointer. */
   readonly scales: number;
-  /** "zero point": sum − zero[row]·correction[column]; "nibble": sum − 8·sum[row]. */
-  readonly correction: { readonly kind: "zero point"; readonly offset: number } | { readonly kind: "nibble" };
+  /**
+   * "zero point": sum − zero[row]·correction[column]; "nibble": sum − 8·sum[row]; "minimum": f32 minima [8] at the offset,
+   * minimum[column]·dx·sum[row] is added.
+   */
+  readonly correction:
+    | { readonly kind: "zero point" | "minimum"; readonly offset: number }
+    | { readonly kind: "nibble" };
   readonly recordBytes: number;
 }
 
@@ -220,6 +225,10 @@ interface BlockState {
 function emitCorrection(f: FunctionBuilder, shape: FloatBlocks, { record, scaleAt, sums }: BlockState): void {
   const offset = shape.block * 4 + ACTIVATION_STEP;
   const { correction } = shape;
+  if (correction.kind === "minimum") {
+    for (const sum of sums) f.set(sum, i32x4.splat(0));
+    return;
+  }
   const columns =
     correction.kind === "nibble"
       ? undefined
@@ -240,10 +249,22 @@ function emitFloatBlockEnd(
 ): void {
   // loads repeated on purpose: with six more values in registers the inner loop spills and loses a tenth
   const columns = [0, 16].map((half) => v128.load(scaleAt, half));
-  const row = f.v128();
+  const [row, rowSum] = [f.v128(), f.v128()];
+  const { correction } = shape;
   for (const [i, sum] of sums.entries()) {
-    if ((i & 1) === 0) f.set(row, v128.load32Splat(record, shape.block * 4 + (i >> 1) * 4));
-    const scaled = f32x4.mul(f32x4.convertI32x4S(sum), f32x4.mul(columns[i & 1], row));
+    const rowOffset = shape.block * 4 + (i >> 1) * 4;
+    if ((i & 1) === 0) {
+      f.set(row, v128.load32Splat(record, rowOffset));
+      if (correction.kind === "minimum") {
+        const total = f32x4.convertI32x4S(v128.load32Splat(record, rowOffset + ACTIVATION_STEP));
+        f.set(rowSum, f32x4.mul(row, total));
+      }
+    }
+    const product = f32x4.mul(f32x4.convertI32x4S(sum), f32x4.mul(columns[i & 1], row));
+    const scaled =
+      correction.kind === "minimum"
+        ? f32x4.add(product, f32x4.mul(v128.load(scaleAt, correction.offset - shape.scales + (i & 1) * 16), rowSum))
+        : product;
     f.emit(v128.store(acc, f32x4.add(v128.load(acc, i * 16), scaled), i * 16));
   }
 }

@@ -33,6 +33,7 @@ function field(offset: number, bytes: number, granule: 2 | 4): PanelField {
 export const PANEL_FORMATS = {
   Q8_0: { block: 32, blockBytes: 34, fields: [field(0, 2, 2), field(2, 32, 4)] },
   Q4_0: { block: 32, blockBytes: 18, fields: [field(0, 2, 2), field(2, 16, 4)] },
+  Q4_1: { block: 32, blockBytes: 20, fields: [field(0, 2, 2), field(2, 2, 2), field(4, 16, 4)] },
   Q4_K: { block: 256, blockBytes: 144, fields: [field(0, 2, 2), field(2, 2, 2), field(4, 12, 4), field(16, 128, 4)] },
   Q5_K: {
     block: 256,

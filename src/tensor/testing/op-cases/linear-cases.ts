@@ -17,18 +17,18 @@ const INTEGER_LIMITS: Readonly<Record<StorageType, number>> = {
   Q5_0: 2e-4,
   IQ4_NL: 2e-4,
   IQ4_XS: 2e-4,
-  Q4_1: 3e-4,
   Q5_1: 3e-4,
   Q2_K: 3e-4,
   Q3_K: 2e-4,
   Q4_0: 1e-4,
+  Q4_1: 1e-4,
   Q4_K: 2e-4,
   Q5_K: 3e-4,
   Q6_K: 2e-4,
 };
 
 /** Formats kept in f16, or whose scales are rounded to it. */
-const ROUNDED: readonly StorageType[] = ["Q4_1", "Q5_1", "Q2_K", "IQ4_XS"];
+const ROUNDED: readonly StorageType[] = ["Q5_1", "Q2_K", "IQ4_XS"];
 
 const floatLimit = (type: StorageType): number => (ROUNDED.includes(type) ? HALF_LIMIT : FLOAT_LIMIT);
 
