@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { ByteSource } from "../../io/byte-source.ts";
-import { HttpError } from "../../io/errors.ts";
+import { HttpError, OfflineError } from "../../io/errors.ts";
 import type { ModelFiles } from "../../io/hub/pick-files.ts";
 import { type PathAndSize, pickFiles } from "../../io/hub/pick-files.ts";
 import { looksLikeRepoRef } from "../../io/hub/repo-ref.ts";
@@ -94,16 +94,19 @@ async function fromOllama(name: string, options: LocateOptions): Promise<ModelPa
   };
 }
 
+/** What is on this disk is used as it is: only `pull` asks the hub whether there is something newer. */
 async function fromHub(reference: string, options: LocateOptions): Promise<ModelParts> {
-  const { signal, onDownload, onPlan } = options;
-  const pulled = await pullModel(reference, {
-    environment: await readHubEnvironment(process.env),
-    inspect: inspectGguf,
-    ...(options.isOffline === undefined ? {} : { isOffline: options.isOffline }),
-    ...(onDownload === undefined ? {} : { onProgress: onDownload }),
-    onPlan: ({ listing, missingBytes }) =>
-      onPlan?.({ repo: listing.ref.repo, missingBytes, licence: listing.licence?.name ?? listing.licence?.id }),
-    ...(signal === undefined ? {} : { signal }),
+  const { signal, onDownload, onPlan, isOffline = false } = options;
+  const environment = await readHubEnvironment(process.env);
+  const shared = { environment, inspect: inspectGguf, ...(signal === undefined ? {} : { signal }) };
+  const pulled = await pullModel(reference, { ...shared, isOffline: true }).catch((error: unknown) => {
+    if (isOffline || environment.isOffline || !(error instanceof OfflineError)) throw error;
+    return pullModel(reference, {
+      ...shared,
+      ...(onDownload === undefined ? {} : { onProgress: onDownload }),
+      onPlan: ({ listing, missingBytes }) =>
+        onPlan?.({ repo: listing.ref.repo, missingBytes, licence: listing.licence?.name ?? listing.licence?.id }),
+    });
   });
   const [first] = pulled.files.kind === "gguf" ? pulled.files.language : pulled.files.files;
   return partsOf(dirname(first ?? ""), pulled.files, options);
