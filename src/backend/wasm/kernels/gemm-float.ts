@@ -127,17 +127,17 @@ function superExpander(storage: "Q4_K" | "Q5_K" | "Q6_K", format: SuperBlockForm
 }
 
 function blockExpander(variant: KernelVariant, format: FloatBlockFormat): Expander {
-  const half = (k: I32): I32 => i32.mul(i32.shrU(k, 5), format.blockBytes);
+  const pairs = (k: I32): I32 => i32.mul(i32.shrU(k, 5), 2 * format.blockBytes);
   const zero = format.kind === "Q4_0" ? 8 : 0;
   return {
     storage: format.kind,
-    panelBytes: (k) => i32.shl(half(k), 1),
-    expand: (f, { panel, from, count, k, scratch }) => {
-      const block = f.i32(i32.add(panel, half(from)));
+    panelBytes: pairs,
+    expand: (f, { panel, from, count, scratch }) => {
+      const block = f.i32(i32.add(panel, pairs(from)));
       const blocks = f.i32(i32.shrU(count, 5));
       const dot = dotAdd(variant);
       unpackFloatBlocks(f, format, dot, { from: block, count: blocks, scratch, half: 0 });
-      unpackFloatBlocks(f, format, dot, { from: i32.add(block, half(k)), count: blocks, scratch, half: 1 });
+      unpackFloatBlocks(f, format, dot, { from: i32.add(block, format.blockBytes), count: blocks, scratch, half: 1 });
       const [index, step, at, to] = [f.i32(), f.i32(), f.i32(scratch), f.i32(scratch)];
       f.for(index, { from: 0, below: blocks }, () => {
         const scaleAt = i32.add(scratch, i32.shl(index, 5));

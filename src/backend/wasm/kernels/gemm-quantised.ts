@@ -1,5 +1,6 @@
-// y[M,N] = x·Wᵀ (+ bias) with quantised activations and weights as panels (weight-panel.ts). One row: a walk over several
-// panels at once, bound by memory. More rows: eight columns × 256 of K are unpacked to scratch once and used by all row
+// y[M,N] = x·Wᵀ (+ bias) with quantised activations and weights as panels (weight-panel.ts). One row: a walk through
+// memory in one ascending stream, K-quants panel by panel, blocks of 32 two panels interleaved: with four panels at once
+// the prefetcher lost the streams at each panel's end, and half the speed went (Q6_K 8 → 18, Q4_K 12 → 20 GB/s). More rows: eight columns × 256 of K are unpacked to scratch once and used by all row
 // tiles of a block; accumulators of the block stay in scratch. Both orders of work give the same bits.
 
 import type { I32, Local } from "../emit/expression.ts";
@@ -86,7 +87,9 @@ export interface GemmWork {
 /** What a format does besides for one row. */
 interface Work extends GemmWork {
   readonly record: number;
-  readonly walk: number;
+  /** Bytes of a block of one panel; `walk` panels are interleaved block by block. */
+  readonly blockBytes: number;
+  readonly walk: 1 | 2;
   walkPanels(f: FunctionBuilder, panels: readonly I32[], x: I32, sums: readonly Local<"v128">[]): void;
 }
 
@@ -118,11 +121,9 @@ function emitVector(f: FunctionBuilder, p: Parameters, work: Work, store: Functi
   const y = f.i32(i32.add(p.y, i32.mul(p.rowBegin, p.yStride)));
   const walk = (count: number): void => {
     const sums = f.vectors(count);
-    const pointers = sums.map((_, i) => f.i32(i32.mul(i32.add(i32.shrU(column, 2), i), work.panelBytes)));
-    for (const [i, pointer] of pointers.entries()) {
-      f.advance(pointer, p.w);
-      f.set(sums[i], f32x4.all(0));
-    }
+    const first = f.i32(i32.add(p.w, i32.mul(i32.shrU(column, 2), work.panelBytes)));
+    const pointers = sums.map((_, i) => f.i32(i32.add(first, i * work.blockBytes)));
+    for (const sum of sums) f.set(sum, f32x4.all(0));
     const at = f.i32(x);
     const end = f.i32(i32.add(x, work.tileRecords));
     f.while(i32.ltU(at, end), () => {
@@ -140,8 +141,7 @@ function emitVector(f: FunctionBuilder, p: Parameters, work: Work, store: Functi
     }
     f.advance(column, count * 4);
   };
-  f.while(i32.leS(i32.add(column, work.walk * 4), p.columnEnd), () => walk(work.walk));
-  f.while(i32.ltS(column, p.columnEnd), () => walk(1));
+  f.while(i32.ltS(column, p.columnEnd), () => walk(work.walk));
 }
 
 /** (values, bias, yRow, column, columnEnd, flags): stores up to eight columns. */
@@ -199,7 +199,8 @@ function emitSuperGemm(module: ModuleBuilder, name: PanelFormatName, format: Sup
       panelBytes,
       tileRecords,
       record,
-      walk: format.walk,
+      blockBytes,
+      walk: 1,
       walkPanels: (_f, panels, x, sums) => {
         walkSuperBlock(f, format, s.dot, { panels, x, sums });
         for (const panel of panels) f.advance(panel as Local<"i32">, blockBytes);
@@ -229,10 +230,11 @@ function emitFloatGemm(module: ModuleBuilder, format: FloatBlockFormat, s: Share
       panelBytes,
       tileRecords,
       record: recordBytes,
-      walk: 4,
+      blockBytes: format.blockBytes,
+      walk: 2,
       walkPanels: (_f, panels, x, sums) => {
         walkFloatBlock(f, format, s.dot, { panels, x, sums });
-        for (const panel of panels) f.advance(panel as Local<"i32">, format.blockBytes);
+        for (const panel of panels) f.advance(panel as Local<"i32">, 2 * format.blockBytes);
       },
       matrix: (_f, { panel, x, tiles, accumulators }) => {
         const [low, at, block] = [f.i32(panel), f.i32(x), f.i32()];
@@ -240,10 +242,10 @@ function emitFloatGemm(module: ModuleBuilder, format: FloatBlockFormat, s: Share
           const count = f.i32(i32.sub(blocks, block));
           f.set(count, select(count, constI32(CHUNK_BLOCKS), i32.ltS(count, CHUNK_BLOCKS)));
           unpackFloatBlocks(f, format, s.dot, { from: low, count, scratch: p.scratch, half: 0 });
-          const high = i32.add(low, panelBytes);
+          const high = i32.add(low, format.blockBytes);
           unpackFloatBlocks(f, format, s.dot, { from: high, count, scratch: p.scratch, half: 1 });
           f.emit(s.core.call(at, tileRecords, tiles, p.scratch, accumulators, count));
-          f.advance(low, CHUNK_BLOCKS * format.blockBytes);
+          f.advance(low, CHUNK_BLOCKS * 2 * format.blockBytes);
           f.advance(at, CHUNK_BLOCKS * recordBytes);
         });
       },

@@ -9,13 +9,15 @@ import type { DotAdd } from "./int8-dot.ts";
 import { SUMS_16, SUMS_32 } from "./quantise-activations.ts";
 import { UNPACKED } from "./tile-int8.ts";
 
-/** A loop whose rounds load the next 16 bytes of each plane; every output vector is 4 columns × 4 values of K. */
+/** A loop whose rounds load the next 16 bytes, Q6_K 48; every output vector is 4 columns × 4 values of K. */
 interface Run {
   readonly rounds: number;
+  /** Bytes from one round to the next. */
+  readonly stride: number;
   /** Sub-block of each output, and its first k-step of four. */
   readonly subBlocks: readonly number[];
   readonly firstSteps: readonly number[];
-  /** Outputs at `at` + `offset` = panel block + 16·round, as values 0…127. */
+  /** Outputs at `at` + `offset` = panel block + stride·round, as values 0…127. */
   values(f: FunctionBuilder, at: I32, offset: number): readonly V128[];
 }
 
@@ -23,8 +25,6 @@ interface Run {
 export interface SuperBlockFormat {
   readonly subBlockCount: 8 | 16;
   readonly runs: readonly Run[];
-  /** Panels that the matrix-vector walk reads at once: limited by registers. */
-  readonly walk: number;
   /** Offset of the paired sums in the activation record. */
   readonly sums: number;
   /** Signed byte scales, four sub-blocks in each lane. */
@@ -54,7 +54,6 @@ const GROUPS = [0, 1, 2, 3];
 
 const shared45 = {
   subBlockCount: 8,
-  walk: 4,
   sums: SUMS_32,
   scales: (f: FunctionBuilder, block: I32) => sixBitFields(f, block, "scales"),
   mins: (f: FunctionBuilder, block: I32) => sixBitFields(f, block, "mins"),
@@ -63,7 +62,7 @@ const shared45 = {
 } as const;
 
 function groupRun(t: number, values: Run["values"]): Run {
-  return { rounds: 8, subBlocks: [2 * t, 2 * t + 1], firstSteps: [16 * t, 16 * t + 8], values };
+  return { rounds: 8, stride: 16, subBlocks: [2 * t, 2 * t + 1], firstSteps: [16 * t, 16 * t + 8], values };
 }
 
 /** Q4_K: low nibbles of 32 bytes are sub-block 2t, high nibbles 2t + 1. */
@@ -97,14 +96,19 @@ export const q5K: SuperBlockFormat = {
   ),
 };
 
+/** Q6_K: scales i8 [4 of 16][4 rows][4] and d f16[4], then rounds of three planes. */
+const SIX_BIT_HEADER = 72;
+const SIX_BIT_ROUND = 48;
+
 function sixBitRun(half: number, quarter: number): Run {
-  const first = half * 128 + quarter * 64;
+  const first = SIX_BIT_HEADER + (half * 2 + quarter) * 4 * SIX_BIT_ROUND;
   return {
     rounds: 4,
+    stride: SIX_BIT_ROUND,
     subBlocks: [0, 2, 4, 6].map((s) => half * 8 + quarter + s),
     firstSteps: [0, 8, 16, 24].map((s) => half * 32 + quarter * 4 + s),
     values: (f, at, offset) => {
-      const planes = [0, 1, 2].map((plane) => f.v128(v128.load(at, offset + first + plane * 256)));
+      const planes = [0, 1, 2].map((plane) => f.v128(v128.load(at, offset + first + plane * 16)));
       const [high, middle, low] = planes.map((plane, i) =>
         v128.and(i16x8.shrU(plane, 2 + 2 * i), bytesOf(f, 0x30 >> (2 * i))),
       );
@@ -114,13 +118,12 @@ function sixBitRun(half: number, quarter: number): Run {
 }
 
 const signedScales = (f: FunctionBuilder, block: I32): readonly Local<"v128">[] =>
-  GROUPS.map((j) => f.v128(v128.load(block, 768 + j * 16)));
-const d6 = (f: FunctionBuilder, block: I32): Local<"v128"> => widenF16(f, v128.load16x4U(block, 832));
+  GROUPS.map((j) => f.v128(v128.load(block, j * 16)));
+const d6 = (f: FunctionBuilder, block: I32): Local<"v128"> => widenF16(f, v128.load16x4U(block, 64));
 
 /** Q6_K: three planes (weight-panel.ts), values 0…63 with a zero point of 32, which acts as a min of 32·scale per sub-block of 16. */
 export const q6K: SuperBlockFormat = {
   subBlockCount: 16,
-  walk: 4,
   sums: SUMS_16,
   runs: [0, 1].flatMap((half) => [0, 1].map((quarter) => sixBitRun(half, quarter))),
   scales: signedScales,
@@ -151,13 +154,13 @@ export function unpackSuperBlock(
   for (const run of format.runs) {
     f.set(at, block);
     f.set(to, scratch);
-    f.set(end, i32.add(block, run.rounds * 16));
+    f.set(end, i32.add(block, run.rounds * run.stride));
     f.doWhile(
       () => {
         for (const [o, value] of run.values(f, at, 0).entries()) {
           f.emit(v128.store(to, value, run.firstSteps[o] * 32 + offset));
         }
-        f.advance(at, 16);
+        f.advance(at, run.stride);
         f.advance(to, 32);
       },
       () => i32.ltU(at, end),
@@ -228,12 +231,12 @@ function walkRun(f: FunctionBuilder, run: Run, dot: DotAdd, { panels, x, accumul
       for (let u = 0; u < unroll; u++) {
         for (const [o, step] of run.firstSteps.entries()) f.set(values[o], v128.load32Splat(xAt, (step + u) * 16));
         for (const [p, pointer] of pointers.entries()) {
-          for (const [o, weights] of run.values(f, pointer, u * 16).entries()) {
+          for (const [o, weights] of run.values(f, pointer, u * run.stride).entries()) {
             dot(f, accumulators[p][o], values[o], weights);
           }
         }
       }
-      for (const pointer of pointers) f.advance(pointer, unroll * 16);
+      for (const pointer of pointers) f.advance(pointer, unroll * run.stride);
       f.advance(xAt, unroll * 16);
     },
     () => i32.ltU(xAt, end),
