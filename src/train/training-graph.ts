@@ -80,11 +80,20 @@ function denseLoss(ops: Ops, features: Tensor<["P", "E"]>, head: DenseHead | und
   return total;
 }
 
-function textLoss(
-  ops: Ops,
-  config: DecoderConfig,
-  { visual, shape }: { readonly visual: Tensor<["Q", "D"]>; readonly shape: PackShape },
-): Tensor<[]> {
+/** Logits of every row of a pack: tower, resampler and decoder, samples kept apart by the spans. */
+export function packLogits(ops: Ops, model: TrainedModel, shape: PackShape): Tensor<["T", "V"]> {
+  const step = packedPatches(ops, model.vision, shape.patches);
+  const features = visionTower(ops, model.vision, step);
+  const visual = resample(ops, model.resampler, { features, rows: step.rows, viewCapacity: shape.views });
+  return textScores(ops, model.decoder, { visual, shape });
+}
+
+interface PackText {
+  readonly visual: Tensor<["Q", "D"]>;
+  readonly shape: PackShape;
+}
+
+function textScores(ops: Ops, config: DecoderConfig, { visual, shape }: PackText): Tensor<["T", "V"]> {
   const T = dim("T", shape.tokens, "tokens");
   const D = dim("D", config.width);
   const table = ops.weight<["V", "D"]>(EMBEDDING, dim("V", config.vocabularySize), D);
@@ -94,7 +103,12 @@ function textLoss(
   const x = ops.spliceRows(scaled, visual, at);
   const spans = ops.input<["T", "Y"]>("textSpans", "i32", T, dim("Y", 2));
   const hidden = decoderLayers(ops, config, { x, T, D, past: { kind: "none", spans }, sequences: 1 });
-  const scores = logits(ops, config, hidden);
+  return logits(ops, config, hidden);
+}
+
+function textLoss(ops: Ops, config: DecoderConfig, text: PackText): Tensor<[]> {
+  const T = dim("T", text.shape.tokens, "tokens");
+  const scores = textScores(ops, config, text);
   ops.output("textPrediction", ops.argmax(scores));
   const targets = ops.input<["T"]>("targets", "i32", T);
   const loss = ops.crossEntropy(scores, targets, ops.input<["T"]>("targetWeights", "f32", T));
