@@ -57,7 +57,7 @@ function offlineFiles(): Plugin {
         const worker = bundle["service-worker.js"];
         if (worker?.type !== "chunk") return;
         const names = Object.keys(bundle).filter((name) => name !== "service-worker.js");
-        const files = ["./", "bench/", "icon.svg", "manifest.webmanifest", ...names].filter(
+        const files = ["./", "bench/", "element/", "icon.svg", "manifest.webmanifest", ...names].filter(
           (name) => !name.endsWith("index.html"),
         );
         worker.code = worker.code.replace(/(["'`])__OFFLINE_FILES__\1/, () => JSON.stringify(JSON.stringify(files)));
@@ -100,6 +100,7 @@ export default defineConfig({
       input: {
         main: resolve(ROOT, "index.html"),
         bench: resolve(ROOT, "bench/index.html"),
+        element: resolve(ROOT, "element/index.html"),
         "service-worker": resolve(ROOT, "src/service-worker.ts"),
       },
       output: {

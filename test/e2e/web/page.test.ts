@@ -1,11 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { AxeBuilder } from "@axe-core/playwright";
 import { type BrowserContext, chromium, type Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { seededRandom } from "../../../src/base/random.ts";
 import { load } from "../../../src/chat/load.ts";
+import { encodePng } from "../../../src/image/png/encode-png.ts";
+import { rgbImage } from "../../../src/image/rgb-image.ts";
 import { CHROMIUM_ARGUMENTS, findChromium } from "../../browser/harness/chromium.ts";
 import { GOLDEN, PAIR, type Site, startSite } from "./site.ts";
 
@@ -14,6 +17,7 @@ const missing = "missing" in browser ? browser.missing : undefined;
 const SHOTS = process.env.SHOTS; // a folder to look at what the page looked like
 const QUESTION = "What is the total?";
 const WAIT_MS = 30_000;
+const LARGE = 1400;
 const CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 
 let site: Site;
@@ -50,7 +54,6 @@ play(`a first visit: the embedded model answers about a picture as in Node${note
   await answer.getByText(/First word .* words\/s/).waitFor();
   await shoot("answer");
   await using model = await load(`${GOLDEN}model.safetensors`);
-  const { readFile } = await import("node:fs/promises");
   const picture = await readFile(`${GOLDEN}landscape.png`);
   const { text } = await model.complete([{ role: "user", content: [picture, QUESTION] }]);
   await answer.getByRole("button", { name: "Copy text" }).click();
@@ -60,16 +63,17 @@ play(`a first visit: the embedded model answers about a picture as in Node${note
 
 // catches a conversation that forgets, an answer that cannot be stopped, and one that is lost when stopped
 play("going on talking, and stopping", async () => {
-  await page.getByLabel("Pictures to ask about").setInputFiles(`${GOLDEN}landscape.png`);
-  await page
-    .getByText(/views \(overview/)
-    .last()
-    .waitFor();
+  // large and new, so that looking at it takes longer than finding the button
+  const random = seededRandom(1);
+  const pixels = Uint8Array.from({ length: LARGE * LARGE * 3 }, () => random.next() * 256);
+  const buffer = Buffer.from(await encodePng(rgbImage(LARGE, LARGE, pixels)));
+  await page.getByLabel("Pictures to ask about").setInputFiles({ name: "large.png", mimeType: "image/png", buffer });
+  await page.getByText(/10 views \(overview/).waitFor();
   await ask("And the date?");
   await page.getByRole("button", { name: "Stop" }).click();
   await page.getByText("Stopped.").waitFor();
   expect(await page.getByRole("article", { name: "You" }).count()).toBe(2);
-  await page.getByRole("button", { name: "Ask" }).waitFor();
+  await page.getByRole("button", { name: "Ask", exact: true }).waitFor();
 });
 
 // catches a page that needs its host after the first visit, and chats that are gone after a reload or cannot be deleted
@@ -85,6 +89,32 @@ play("offline after the first visit: reload, ask again, delete the chat", async 
   await page.getByRole("button", { name: QUESTION, exact: true }).waitFor({ state: "detached" });
   await page.getByText("Chats", { exact: true }).click();
   await context.setOffline(false);
+});
+
+// catches a kept answer whose boxes cannot be tapped, and Markdown that brings scripts, pictures or links onto the page
+play("a kept chat: tap a value and see where it was read", async () => {
+  const picture = [...(await readFile(`${GOLDEN}landscape.png`))];
+  await page.evaluate(keepChat, {
+    picture,
+    answer:
+      "The **total** is <ref>42.00</ref><box>100 600 400 900</box>.\n\n<img src=x onerror=alert(1)>[site](https://example.org)<script>alert(1)</script>",
+  });
+  await page.reload();
+  await ready(page);
+  await page.getByText("Chats", { exact: true }).click();
+  await page.getByRole("button", { name: "Receipt", exact: true }).click();
+  await page.getByRole("button", { name: "42.00" }).click();
+  await page.getByAltText("The picture with the place of 42.00").waitFor();
+  expect(
+    await page.locator("rect.place").evaluate((rect) => [rect.getAttribute("x"), rect.getAttribute("height")]),
+  ).toEqual(["0.1", String(0.9 - 0.6)]);
+  await page.getByText("What is the total?").scrollIntoViewIfNeeded();
+  await shoot("place");
+  const answer = page.locator(".markdown");
+  expect(await answer.locator("strong").textContent()).toBe("total");
+  expect(await answer.locator("img, a, script").count()).toBe(0);
+  await page.getByRole("button", { name: "Copy JSON" }).click();
+  expect(JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))).toHaveProperty("answer");
 });
 
 // catches a file picker whose files are read in the page's own thread or mixed up
@@ -164,6 +194,25 @@ play("/bench measures this device and copies the result", async () => {
   await expectAccessible();
 });
 
+// catches an element that needs the page's framework, or styles and scripts that a strict policy stops
+play("the element answers in a page without a framework", async () => {
+  await page.setViewportSize({ width: 900, height: 800 });
+  await page.goto(`${site.server.url}/element/`);
+  await page.getByLabel("Picture", { exact: true }).setInputFiles(`${GOLDEN}small.png`);
+  await page.getByLabel("Question").fill("aa");
+  const answered = page.evaluate(
+    () =>
+      new Promise((resolve) =>
+        document.addEventListener("answer", (event) => resolve(Reflect.get(event, "detail").text), { once: true }),
+      ),
+  );
+  await page.getByRole("button", { name: "Ask" }).click();
+  const text = await answered;
+  expect(text).not.toBe("");
+  expect(await page.locator("minicpm-v output").evaluate((output) => output.textContent)).toBe(text);
+  await expectAccessible();
+});
+
 // catches errors that are swallowed, policies that are broken, and a page that grows
 play("no error was written, nothing was asked elsewhere, and the page's code is small", () => {
   expect(problems).toEqual([]);
@@ -174,6 +223,22 @@ play("no error was written, nothing was asked elsewhere, and the page's code is 
   const bytes = code.reduce((sum, [, content]) => sum + gzipSync(content).length, 0);
   expect(bytes).toBeLessThan(150_000);
 });
+
+/** Runs in the page: puts a chat where the page keeps its own. */
+function keepChat({ picture, answer }: { readonly picture: number[]; readonly answer: string }): Promise<void> {
+  const blob = new Blob([new Uint8Array(picture)], { type: "image/png" });
+  const turns = [
+    { role: "user", text: "What is the total?", pictures: [blob] },
+    { role: "assistant", text: answer, pictures: [] },
+  ];
+  return new Promise((resolve) => {
+    const opening = indexedDB.open("minicpmv");
+    opening.onsuccess = () => {
+      const store = opening.result.transaction("chats", "readwrite").objectStore("chats");
+      store.put({ id: "kept", title: "Receipt", changedMs: 1, turns }).onsuccess = () => resolve();
+    };
+  });
+}
 
 async function launch(folder: string): Promise<BrowserContext> {
   const executablePath = "path" in browser ? browser.path : undefined;

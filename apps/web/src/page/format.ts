@@ -5,8 +5,9 @@ export function bytesText(bytes: number): string {
   return `${Math.ceil(bytes / 1e3)} kB`;
 }
 
-/** A time for people: "0.4 s", "3 min". */
+/** A time for people: "40 ms", "0.4 s", "3 min". */
 export function timeText(ms: number): string {
+  if (ms < 100) return `${Math.round(ms)} ms`;
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
   return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`;
 }

@@ -1,4 +1,4 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { type EngineClient, EngineError } from "../engine/client.ts";
 import type { DownloadOffer, PullEvent } from "../engine/protocol.ts";
 import { bytesText, timeText } from "./format.ts";
@@ -77,8 +77,10 @@ function Offer({ offer, onAgree }: { offer: DownloadOffer; onAgree: () => Promis
   const { repo, licence, licenceUrl, missingBytes, freeBytes } = offer;
   const isTooLarge = freeBytes !== undefined && missingBytes > freeBytes;
   const room = freeBytes === undefined ? "" : `; this device offers ${bytesText(freeBytes)}`;
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => box.current?.scrollIntoView({ block: "nearest" }), []); // on a phone it comes below what is seen
   return (
-    <div class="offer">
+    <div class="offer" ref={box}>
       <p>
         {repo} needs {bytesText(missingBytes)}
         {room}. Licence: {licence ?? "not stated, see its page"}
