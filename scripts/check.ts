@@ -20,11 +20,13 @@ function command(script: string, ...args: string[]): () => Tally {
   };
 }
 
+const TYPESCRIPT = "typescript/bin/tsc";
+
 const STEPS = {
   // format, lint rules and import order in one pass
   lint: command("@biomejs/biome/bin/biome", "check", "--error-on-warnings"),
   types: () =>
-    sum([command("typescript/bin/tsc", "-b")(), command("typescript/bin/tsc", "-p", "tsconfig.tools.json")()]),
+    sum([["-b"], ["-p", "tsconfig.tools.json"], ["-p", "apps/web"]].map((args) => command(TYPESCRIPT, ...args)())),
   tests: () => sum([runTests([]), browserSkip()]),
   "dead-code": command("knip/bin/knip.js"),
   package: checkPackage,

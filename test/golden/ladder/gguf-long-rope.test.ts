@@ -69,6 +69,7 @@ async function asGguf(golden: Golden): Promise<ModelFiles> {
     queryCount: 64,
     modelWidth: decoder.width,
     insertLayer: () => 0,
+    resolution: 448,
   } as const;
   return {
     language: file("llm.gguf", tensors, [
