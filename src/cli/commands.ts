@@ -16,5 +16,6 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   bench: async () => (await import("./commands/bench.ts")).benchCommand,
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand,
   quantize: async () => (await import("./commands/quantize.ts")).quantizeCommand,
+  train: async () => (await import("./commands/train.ts")).trainCommand,
   demo: async () => (await import("./commands/demo.ts")).demoCommand,
 };

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { backendOn, load } from "../../chat/load.ts";
 import { measureRate } from "../../runtime/measure.ts";
@@ -24,10 +24,7 @@ const MEASURE_MS = 500;
 async function run(args: Arguments, context: CommandContext): Promise<number> {
   // from sources and from dist alike, models/ lies beside the folder that holds cli/
   const folder = fileURLToPath(new URL("../../../models/pocket", import.meta.url));
-  const hasModel = await stat(`${folder}/model.safetensors`).then(
-    () => true,
-    () => false,
-  );
+  const hasModel = (await readdir(folder).catch(() => [])).some((name) => /\.(gguf|safetensors)$/.test(name));
   return hasModel ? answer(folder, args, context) : showEngine(context);
 }
 
