@@ -42,7 +42,14 @@ export class ModuleBuilder {
     const index = this.#functions.length;
     this.#functions.push(f);
     if (options.name !== undefined) this.#export(options.name, index);
-    return { index, call: (...operands) => expression("void", operands, [0x10, ...unsignedLeb(index)]) };
+    return handleOf(index);
+  }
+
+  /** An exported function that was added before. */
+  exported(name: string): FunctionHandle {
+    const entry = this.#exports.find((candidate) => candidate.name === name);
+    if (entry === undefined) throw new InvariantError(`kernel ${name} is called before it is emitted.`);
+    return handleOf(entry.index);
   }
 
   /** The module's bytes. */
@@ -81,6 +88,10 @@ export class ModuleBuilder {
     const { shared, initialPages, maximumPages } = this.#memory;
     return [shared ? 3 : 1, ...unsignedLeb(initialPages), ...unsignedLeb(maximumPages)];
   }
+}
+
+function handleOf(index: number): FunctionHandle {
+  return { index, call: (...operands) => expression("void", operands, [0x10, ...unsignedLeb(index)]) };
 }
 
 function section(id: number, entries: readonly (readonly number[])[]): number[] {

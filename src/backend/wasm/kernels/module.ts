@@ -2,6 +2,7 @@ import { ModuleBuilder } from "../emit/module-builder.ts";
 import { attentionFamily } from "./attention-f32.ts";
 import { attentionInt8Family } from "./attention-int8.ts";
 import { elementwiseFamily } from "./elementwise.ts";
+import { fusedFamily } from "./fused-quantise.ts";
 import { emitGemmF32, gemmF32 } from "./gemm-f32.ts";
 import { floatGemmFamily } from "./gemm-float.ts";
 import { quantisedGemmFamily } from "./gemm-quantised.ts";
@@ -38,6 +39,7 @@ const FAMILIES: readonly KernelFamily[] = [
   quantisedGemmFamily,
   towerFamily,
   attentionInt8Family,
+  fusedFamily,
 ];
 
 /** Every exported kernel with its arguments, in the order of the module. */
