@@ -145,9 +145,7 @@ async function startAnswer(
   const settings = settingsFor(runtime, options);
   const beginMs = platform.nowMs();
   const split = splitConversation(messages);
-  const read = await Promise.all(
-    split.pictures.map((part) => readPicture({ ...options, ...part }, runtime.description, platform, signal)),
-  );
+  const read = await Promise.all(split.pictures.map((part) => readPicture({ ...options, ...part }, context, signal)));
   const placed = await pictures.place(read);
   const thinking = options.thinking ?? (options.schema === undefined ? undefined : false);
   const prompt = buildPrompt(

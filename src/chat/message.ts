@@ -10,6 +10,8 @@ export interface PictureControl {
   readonly maxSlices?: number | undefined;
   /** low: the overview alone; auto: as released; high: as many slices as the version was trained for. */
   readonly detail?: "low" | "auto" | "high" | undefined;
+  /** Patches to a token, in versions that let one choose (4.6): 16x, or 4x for four times the tokens. */
+  readonly downsample?: "16x" | "4x" | undefined;
   /** Turn the picture upright by its EXIF orientation; default true. The released processors do not. */
   readonly applyOrientation?: boolean | undefined;
 }

@@ -91,11 +91,10 @@ export class Model implements AsyncDisposable {
     schema: TypedSchema<T> | Readonly<Record<string, unknown>>,
     options: ExtractOptions = {},
   ): Promise<Extraction<T>> {
-    const { runtime, platform } = this.#context;
     const request = extractionRequest(schema, options);
     const { pictures } = splitConversation([{ role: "user", content: [image] }]);
     const [part] = pictures;
-    const { file, image: pixels } = await readPicture({ ...options, ...part }, runtime.description, platform);
+    const { file, image: pixels } = await readPicture({ ...options, ...part }, this.#context);
     const upright = { ...part, image: pixels };
     const answer = await this.complete([{ role: "user", content: [upright, request.text] }], {
       temperature: 0,
@@ -130,11 +129,9 @@ export class Model implements AsyncDisposable {
 
   /** What a conversation costs, pictures included; they are read and measured, not encoded. */
   async countTokens(messages: readonly Message[], options: ChatOptions = {}): Promise<TokenCount> {
-    const { runtime, platform, template, pictures } = this.#context;
+    const { runtime, template, pictures } = this.#context;
     const split = splitConversation(messages);
-    const read = await Promise.all(
-      split.pictures.map((part) => readPicture({ ...options, ...part }, runtime.description, platform)),
-    );
+    const read = await Promise.all(split.pictures.map((part) => readPicture({ ...options, ...part }, this.#context)));
     const placed = await pictures.place(read);
     const { ids } = buildPrompt(
       { template, tokenizer: runtime.tokenizer, messages: split.messages, pictures: placed },

@@ -1,5 +1,5 @@
 import type { PreparedPicture } from "../image/prepare-picture.ts";
-import type { ModelRuntime } from "../runtime/model-runtime.ts";
+import type { Downsample, ModelRuntime } from "../runtime/model-runtime.ts";
 import { cutPicture, type Picture, pictureKey } from "./picture.ts";
 
 /** A picture that a prompt shows: its place in keys, and its cut. */
@@ -69,15 +69,27 @@ export class PictureStore {
   }
 
   async #encode(pictures: readonly PlacedPicture[], request: EncodeRequest): Promise<Map<string, Float32Array>> {
-    const views = pictures.flatMap(({ prepared }) => prepared.views);
-    const encoded = await this.#runtime.encode(views, { onProgress: request.onView, signal: request.signal });
     const result = new Map<string, Float32Array>();
-    let at = 0;
-    for (const { key, prepared } of pictures) {
-      const rows = concatenate(encoded.slice(at, at + prepared.views.length).map((view) => view.rows));
-      at += prepared.views.length;
-      result.set(key, rows);
-      this.#keep(key, rows);
+    const total = pictures.reduce((sum, { prepared }) => sum + prepared.views.length, 0);
+    let before = 0;
+    for (const downsample of [undefined, "16x", "4x"] as const) {
+      const alike = pictures.filter(({ picture }) => downsampleOf(picture) === downsample);
+      const views = alike.flatMap(({ prepared }) => prepared.views);
+      if (views.length === 0) continue;
+      const start = before;
+      const encoded = await this.#runtime.encode(views, {
+        downsample,
+        onProgress: (done) => request.onView?.(start + done, total),
+        signal: request.signal,
+      });
+      before += views.length;
+      let at = 0;
+      for (const { key, prepared } of alike) {
+        const rows = concatenate(encoded.slice(at, at + prepared.views.length).map((view) => view.rows));
+        at += prepared.views.length;
+        result.set(key, rows);
+        this.#keep(key, rows);
+      }
     }
     return result;
   }
@@ -92,6 +104,10 @@ export class PictureStore {
       this.#bytes -= byteLength;
     }
   }
+}
+
+function downsampleOf({ rule: { tokens } }: Picture): Downsample | undefined {
+  return tokens.kind === "merge" ? tokens.mode : undefined;
 }
 
 function isFirst(pictures: readonly PlacedPicture[], index: number): boolean {

@@ -6,6 +6,7 @@ import type { RgbImage } from "../image/rgb-image.ts";
 import { pictureTokens } from "../image/token-cost.ts";
 import { newSha256 } from "../io/hub/sha256.ts";
 import type { ModelDescription } from "../model/minicpmv/version.ts";
+import type { ModelRuntime } from "../runtime/model-runtime.ts";
 import type { Platform } from "../runtime/platform.ts";
 import type { ImagePart, PictureControl } from "./message.ts";
 
@@ -51,11 +52,10 @@ export function pictureRule({ slicing, encoder }: ModelDescription, control: Pic
 /** Reads and decodes a picture wherever it is. Throws what decodeImage and opening throw. */
 export async function readPicture(
   part: ImagePart,
-  description: ModelDescription,
-  platform: Platform,
+  { runtime, platform }: { readonly runtime: ModelRuntime; readonly platform: Platform },
   signal?: AbortSignal,
 ): Promise<Picture> {
-  const rule = pictureRule(description, part);
+  const rule = pictureRule(runtime.descriptionFor(part.downsample), part);
   const { image } = part;
   if (isPixels(image)) {
     return { image, rule, file: { stored: { width: image.width, height: image.height }, orientation: 1 } };

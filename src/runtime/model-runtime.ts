@@ -1,9 +1,10 @@
 import { plannedWeightBytes } from "../backend/registry.ts";
-import { DisposedError } from "../base/errors.ts";
+import { ArgumentError, DisposedError } from "../base/errors.ts";
 import type { Patches } from "../image/patchify.ts";
 import { bindModel, type ModelWeights } from "../model/bind-model.ts";
 import { describeModel } from "../model/minicpmv/registry.ts";
 import type { ModelDescription, ModelOptions } from "../model/minicpmv/version.ts";
+import type { VisionEncoder } from "../model/vision/connector.ts";
 import type { CacheType } from "../nn/kv-cache.ts";
 import type { Backend, Precision, WeightSource, WeightUse } from "../tensor/backend.ts";
 import { weightUses } from "../tensor/weight-uses.ts";
@@ -51,6 +52,14 @@ export interface LoadRecord {
   readonly residentBytes: number;
 }
 
+/** Patches to a token, where a version lets one choose. */
+export type Downsample = NonNullable<ModelOptions["downsample"]>;
+
+interface Descriptions {
+  readonly description: ModelDescription;
+  readonly other: ModelDescription | undefined;
+}
+
 /** What a model has taken so far. */
 export interface RuntimeStats {
   readonly loads: readonly LoadRecord[];
@@ -81,21 +90,25 @@ export class ModelRuntime implements AsyncDisposable {
   #peakResidentBytes = 0;
   #encodedViews = 0;
   #past = { steps: 0, rows: 0 };
-  #vision: { readonly part: ResidentPart; readonly runner: VisionRunner } | undefined;
+  /** The same model with the other number of patches to a token, where a version has two. */
+  readonly #other: ModelDescription | undefined;
+  #vision: { readonly part: ResidentPart; readonly runners: Map<VisionEncoder, VisionRunner> } | undefined;
   #decoder: { readonly part: ResidentPart; readonly cache: DecoderCache } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #requests: Promise<unknown> = Promise.resolve();
   #isDisposed = false;
 
-  private constructor(files: OpenedFiles, description: ModelDescription, options: RuntimeOptions) {
+  private constructor(files: OpenedFiles, descriptions: Descriptions, options: RuntimeOptions) {
+    const { description, other } = descriptions;
     this.#files = files;
     this.#options = options;
     this.description = description;
+    this.#other = other;
     this.tokenizer = files.tokenizer;
     this.backend = options.backend;
     this.contextLength = Math.min(options.contextLength ?? DEFAULT_CONTEXT_LENGTH, description.decoder.contextLength);
     const graphs = {
-      vision: [description.encoder.graph(this.#batch)],
+      vision: [description, ...(other === undefined ? [] : [other])].map(({ encoder }) => encoder.graph(this.#batch)),
       decoder: decoderGraphs(this.#decoderOptions).map(({ graph }) => graph),
     };
     this.#sources = bindModel(description, files, graphs);
@@ -111,9 +124,14 @@ export class ModelRuntime implements AsyncDisposable {
   /** Describes and checks the files; loads weights only where they are to be loaded together. */
   static async open(files: OpenedFiles, options: RuntimeOptions): Promise<ModelRuntime> {
     const description = await describeModel(files, options.model);
-    const runtime = new ModelRuntime(files, description, options);
+    const mode = downsampleOf(description);
+    const other =
+      mode === undefined
+        ? undefined
+        : await describeModel(files, { ...options.model, downsample: mode === "16x" ? "4x" : "16x" });
+    const runtime = new ModelRuntime(files, { description, other }, options);
     if (options.load === "together") {
-      await runtime.#loadVision();
+      await runtime.#loadVision(description.encoder);
       await runtime.#loadDecoder();
     }
     return runtime;
@@ -138,6 +156,16 @@ export class ModelRuntime implements AsyncDisposable {
     };
   }
 
+  /** The description for a picture's number of patches to a token. Throws ArgumentError where the version has but one. */
+  descriptionFor(downsample: Downsample | undefined): ModelDescription {
+    if (downsample === undefined || downsample === downsampleOf(this.description)) return this.description;
+    if (this.#other !== undefined) return this.#other;
+    throw new ArgumentError(
+      `${this.description.title} has no ${downsample} mode.`,
+      "Leave downsample out; detail and maxSlices change the cost of a picture.",
+    );
+  }
+
   /** The decoder's cache if it is in memory now, to look into without loading it. */
   get presentCache(): DecoderCache | undefined {
     return this.#decoder?.cache;
@@ -157,12 +185,14 @@ export class ModelRuntime implements AsyncDisposable {
     options: {
       readonly onProgress?: ((done: number, total: number) => void) | undefined;
       readonly signal?: AbortSignal | undefined;
+      /** Of the views; the model's own by default. */
+      readonly downsample?: Downsample | undefined;
     },
   ): Promise<readonly EncodedView[]> {
     return this.#inTurn(async () => {
       if (!this.plan.keepsBoth) this.#freeDecoder();
-      const runner = await this.#loadVision();
-      const { onProgress, signal } = options;
+      const { onProgress, signal, downsample } = options;
+      const runner = await this.#loadVision(this.descriptionFor(downsample).encoder);
       const encoded = await runner.encode(views, {
         ...(onProgress === undefined ? {} : { onProgress }),
         ...(signal === undefined ? {} : { signal }),
@@ -213,16 +243,14 @@ export class ModelRuntime implements AsyncDisposable {
     return result;
   }
 
-  async #loadVision(): Promise<VisionRunner> {
-    if (this.#vision !== undefined) return this.#vision.runner;
-    const part = await this.#upload("tower", this.#sources.vision);
-    const runner = new VisionRunner({
-      encoder: this.description.encoder,
-      backend: this.backend,
-      weights: part.weights,
-      batch: this.#batch,
-    });
-    this.#vision = { part, runner };
+  async #loadVision(encoder: VisionEncoder): Promise<VisionRunner> {
+    this.#vision ??= { part: await this.#upload("tower", this.#sources.vision), runners: new Map() };
+    const { part, runners } = this.#vision;
+    let runner = runners.get(encoder);
+    if (runner === undefined) {
+      runner = new VisionRunner({ encoder, backend: this.backend, weights: part.weights, batch: this.#batch });
+      runners.set(encoder, runner);
+    }
     this.#notePeak();
     return runner;
   }
@@ -267,7 +295,7 @@ export class ModelRuntime implements AsyncDisposable {
   }
 
   #freeVision(): void {
-    this.#vision?.runner[Symbol.dispose]();
+    for (const runner of this.#vision?.runners.values() ?? []) runner[Symbol.dispose]();
     this.#vision?.part[Symbol.dispose]();
     this.#vision = undefined;
   }
@@ -287,4 +315,10 @@ export class ModelRuntime implements AsyncDisposable {
   #notePeak(): void {
     this.#peakResidentBytes = Math.max(this.#peakResidentBytes, this.backend.residentBytes);
   }
+}
+
+/** Two modes exist where views are merged in squares of patches. */
+function downsampleOf({ encoder }: ModelDescription): Downsample | undefined {
+  if (encoder.patchMultiple === 1) return undefined;
+  return encoder.patchMultiple >= 16 ? "16x" : "4x";
 }

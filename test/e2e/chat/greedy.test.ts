@@ -21,6 +21,18 @@ test.each(CASES)("%s %s: the public API gives the official greedy tokens", async
   expect(answer.tokens.map(({ id }) => id)).toEqual(wanted.greedyTokens);
 });
 
+// catches a picture's own mode being ignored, or rows of one mode kept for the other
+test("4.6: a picture's own 4x mode gives the official tokens, beside 16x pictures of the same model", async () => {
+  const [coarse, fine] = [await recordedCase("v4.6", "landscape"), await recordedCase("v4.6", "landscape_4x")];
+  await using model = await tinyModel("v4.6");
+  const messages = await recordedMessages("v4.6", "landscape");
+  const ids = async (downsample?: "4x") =>
+    (await model.complete(messages, { ...RECORDED, downsample })).tokens.map(({ id }) => id);
+  expect(await ids()).toEqual(coarse.greedyTokens);
+  expect(await ids("4x")).toEqual(fine.greedyTokens);
+  expect(await ids()).toEqual(coarse.greedyTokens);
+});
+
 // catches threads or the shared memory changing a result
 test("two threads give the same tokens and probabilities as one", async () => {
   const messages = await recordedMessages("v2.6", "small");
