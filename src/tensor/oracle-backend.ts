@@ -21,35 +21,79 @@ import { interpret } from "./oracle.ts";
 /** Reads stored elements; given by the caller because formats belong to a higher layer. */
 export type DecodeStored = (type: StorageType, bytes: Uint8Array, elementCount: number) => Float32Array;
 
+/** Whether a resource may still be used. Nothing is freed here, but a caller's mistake shows as on any other backend. */
+class Life {
+  readonly #what: string;
+  #isOver = false;
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  check(): void {
+    if (this.#isOver) throw new DisposedError(this.#what, "used");
+  }
+
+  end(): void {
+    if (this.#isOver) throw new DisposedError(this.#what, "disposed again");
+    this.#isOver = true;
+  }
+}
+
 class OracleWeight implements ResidentWeight {
   readonly name: string;
-  readonly values: Float32Array;
+  readonly #life: Life;
+  readonly #values: Float32Array;
 
   constructor(name: string, values: Float32Array) {
     this.name = name;
-    this.values = values;
+    this.#life = new Life(`weight "${name}"`);
+    this.#values = values;
   }
 
   get residentBytes(): number {
-    return this.values.byteLength;
+    return this.#values.byteLength;
+  }
+
+  get values(): Float32Array {
+    this.#life.check();
+    return this.#values;
+  }
+
+  check(): void {
+    this.#life.check();
   }
 
   replace(values: Float32Array): void {
     this.values.set(values);
   }
 
-  [Symbol.dispose](): void {}
+  [Symbol.dispose](): void {
+    this.#life.end();
+  }
 }
 
 class OracleState implements ResidentState {
   readonly name: string;
-  values: Float64Array<ArrayBuffer>;
+  readonly #life: Life;
+  #values: Float64Array<ArrayBuffer>;
   readonly #entry: number;
 
   constructor(name: string, entryCount: number, entry: number) {
     this.name = name;
-    this.values = new Float64Array(entryCount * entry);
+    this.#life = new Life(`state "${name}"`);
+    this.#values = new Float64Array(entryCount * entry);
     this.#entry = entry;
+  }
+
+  get values(): Float64Array<ArrayBuffer> {
+    this.#life.check();
+    return this.#values;
+  }
+
+  set values(values: Float64Array<ArrayBuffer>) {
+    this.#life.check();
+    this.#values = values;
   }
 
   copy(from: number, to: number, count: number): void {
@@ -57,7 +101,7 @@ class OracleState implements ResidentState {
   }
 
   get residentBytes(): number {
-    return this.values.byteLength;
+    return this.#values.byteLength;
   }
 
   clear(): void {
@@ -75,15 +119,15 @@ class OracleState implements ResidentState {
     this.values = new Float64Array(saved.slice().buffer);
   }
 
-  [Symbol.dispose](): void {}
+  [Symbol.dispose](): void {
+    this.#life.end();
+  }
 }
 
 /** The oracle behind the backend interface: slow, exact, for tests and for finding which stage of a kernel run is wrong. */
 export function oracleBackend(decode: DecodeStored): Backend {
-  let isDisposed = false;
-  const check = (): void => {
-    if (isDisposed) throw new DisposedError("the oracle backend", "used");
-  };
+  const life = new Life("the oracle backend");
+  const check = (): void => life.check();
   return {
     info: { name: "oracle", description: "float64 interpreter", threadCount: 1, unsupported: {} },
     residentBytes: 0,
@@ -101,9 +145,7 @@ export function oracleBackend(decode: DecodeStored): Backend {
       check();
       return new OracleExecutable(graph, options);
     },
-    [Symbol.dispose]: () => {
-      isDisposed = true;
-    },
+    [Symbol.dispose]: () => life.end(),
   };
 }
 
@@ -118,14 +160,18 @@ class OracleExecutable implements Executable {
   readonly workspaceBytes = 0;
   readonly #graph: Graph;
   readonly #options: LowerOptions;
+  readonly #life: Life;
 
   constructor(graph: Graph, options: LowerOptions) {
     this.label = options.label ?? "graph";
+    this.#life = new Life(this.label);
+    for (const weight of Object.values(options.weights)) if (weight instanceof OracleWeight) weight.check();
     this.#graph = graph;
     this.#options = options;
   }
 
   async run({ extents = {}, inputs = {} }: RunBindings): Promise<RunResult> {
+    this.#life.check();
     for (const slot of Object.keys(slotsOf(this.#graph))) {
       if (extents[slot] === undefined) throw new BindingError(`${this.label}: extent "${slot}" was not given`);
     }
@@ -156,5 +202,7 @@ class OracleExecutable implements Executable {
     return result;
   }
 
-  [Symbol.dispose](): void {}
+  [Symbol.dispose](): void {
+    this.#life.end();
+  }
 }

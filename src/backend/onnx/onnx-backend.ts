@@ -46,11 +46,17 @@ export async function createOnnxBackend(options: OnnxBackendOptions): Promise<Ba
   return {
     info: { name: "onnx", description: `onnxruntime-node, ${threadCount} threads`, threadCount, unsupported },
     residentBytes: 0,
-    upload: async (source) => new OnnxWeight(source.name, source.shape, await readAll(source, options.decode)),
+    upload: async (source) => {
+      host.check();
+      return new OnnxWeight(source.name, source.shape, await readAll(source, options.decode));
+    },
     createState: (_graph, name) => {
       throw new UnsupportedError(`The onnx backend keeps no state "${name}".`, "Record the graph with past: none.");
     },
-    lower: (graph, lowerOptions) => new OnnxExecutable(graph, lowerOptions, host),
+    lower: (graph, lowerOptions) => {
+      host.check();
+      return new OnnxExecutable(graph, lowerOptions, host);
+    },
     [Symbol.dispose]: () => host[Symbol.dispose](),
   };
 }
@@ -75,25 +81,38 @@ async function readAll(source: WeightSource, decode: OnnxBackendOptions["decode"
 class OnnxWeight implements ResidentWeight {
   readonly name: string;
   readonly shape: readonly number[];
-  /** On shared memory, so that the worker sees a training step without a copy. */
-  readonly values: Float32Array;
+  // on shared memory, so that the worker sees a training step without a copy
+  readonly #values: Float32Array;
+  #isDisposed = false;
 
   constructor(name: string, shape: readonly number[], values: Float32Array) {
     this.name = name;
     this.shape = shape;
-    this.values = new Float32Array(new SharedArrayBuffer(values.byteLength));
-    this.values.set(values);
+    this.#values = new Float32Array(new SharedArrayBuffer(values.byteLength));
+    this.#values.set(values);
   }
 
   get residentBytes(): number {
-    return this.values.byteLength;
+    return this.#values.byteLength;
+  }
+
+  check(): void {
+    if (this.#isDisposed) throw new DisposedError(`weight "${this.name}"`, "used");
+  }
+
+  get values(): Float32Array {
+    this.check();
+    return this.#values;
   }
 
   replace(values: Float32Array): void {
     this.values.set(values);
   }
 
-  [Symbol.dispose](): void {}
+  [Symbol.dispose](): void {
+    if (this.#isDisposed) throw new DisposedError(`weight "${this.name}"`, "disposed again");
+    this.#isDisposed = true;
+  }
 }
 
 interface Waiting {
@@ -129,6 +148,10 @@ class OnnxHost implements Disposable {
     return reply.kind === "ran" ? reply.outputs : {};
   }
 
+  check(): void {
+    if (this.#isDisposed) throw new DisposedError("the onnx backend", "used");
+  }
+
   drop(session: number): void {
     // nobody waits for a session to go; a failure shows with the next call
     this.#call({ kind: "drop", session }).catch(() => {});
@@ -146,7 +169,7 @@ class OnnxHost implements Disposable {
       | Omit<OnnxRequest & { kind: "run" }, "call">
       | Omit<OnnxRequest & { kind: "drop" }, "call">,
   ): Promise<OnnxReply> {
-    if (this.#isDisposed) throw new DisposedError("the onnx backend", "used");
+    this.check();
     const call = this.#calls++;
     if (this.#waiting.size === 0) this.#worker.ref();
     return new Promise((resolve, reject) => {
@@ -188,6 +211,7 @@ class OnnxExecutable implements Executable {
       const weight = options.weights[name];
       if (!(weight instanceof OnnxWeight))
         throw new BindingError(`${this.label}: weight "${name}" was not uploaded here`);
+      weight.check();
       weights[name] = weight;
     }
     this.#weights = weights;

@@ -46,6 +46,11 @@ type Piece =
   | { readonly kind: "kernels"; readonly segment: Segment }
   | { readonly kind: "host"; readonly step: HostStep };
 
+interface Bound {
+  readonly weights: Readonly<Record<string, WasmWeight>>;
+  readonly states: Readonly<Record<string, WasmState>>;
+}
+
 /** A graph lowered to kernel calls over one arena. */
 export class WasmExecutable implements Executable {
   readonly label: string;
@@ -56,6 +61,7 @@ export class WasmExecutable implements Executable {
   readonly #engine: Engine;
   readonly #slots: Readonly<Record<string, number>>;
   readonly #results: readonly (readonly [string, ValueId])[];
+  readonly #bound: readonly (WasmWeight | WasmState)[];
   readonly #constants: { readonly address: number; readonly bytes: number }[] = [];
   #isDisposed = false;
 
@@ -68,8 +74,11 @@ export class WasmExecutable implements Executable {
       ...Object.entries(graph.outputs),
       ...(options.taps ?? []).map((tap) => [tap, present(graph.taps[tap], `tap ${tap}`)] as const),
     ];
+    const bound = { weights: ownWeights(graph, options, this.label), states: ownStates(options, this.label) };
+    this.#bound = [...Object.values(bound.weights), ...Object.values(bound.states)];
+    this.#requireResident();
     try {
-      this.#context = this.#lower(options);
+      this.#context = this.#lower(options, bound);
       const results = this.#results.map(([, id]) => this.#context.place(id));
       const { pieces, epochCount } = schedule(this.#context.steps);
       for (const id of Object.values(graph.inputs)) touch(this.#context.place(id).buffer, 0);
@@ -88,13 +97,12 @@ export class WasmExecutable implements Executable {
     return this.#workspace.arenaBytes;
   }
 
-  #lower(options: LowerOptions): LoweringContext {
+  #lower(options: LowerOptions, bound: Bound): LoweringContext {
     const { memory } = this.#engine;
     const context = new LoweringContext({
       graph: this.#graph,
       memory,
-      weights: ownWeights(this.#graph, options, this.label),
-      states: ownStates(options, this.label),
+      ...bound,
       arenaAddress: () => this.#engine.arenaAddress(),
       precision: options.precision,
       taps: this.#results.map(([, id]) => id),
@@ -126,6 +134,11 @@ export class WasmExecutable implements Executable {
     requireFits(this.label, allocatedBytes + growth, budgetBytes);
   }
 
+  /** The code holds addresses: what lies there now may be another owner's. */
+  #requireResident(): void {
+    for (const each of this.#bound) each.requireResident();
+  }
+
   #freeConstants(): void {
     for (const block of this.#constants.splice(0)) this.#engine.freeConstant(block);
   }
@@ -135,6 +148,7 @@ export class WasmExecutable implements Executable {
     this.#checkExtents(extents);
     return this.#engine.exclusive(async () => {
       if (this.#isDisposed) throw new DisposedError(this.label, "used");
+      this.#requireResident();
       this.#engine.prepare(this.#workspace);
       this.#writeInputs(extents, inputs);
       for (const piece of this.#pieces) {

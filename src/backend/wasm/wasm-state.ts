@@ -29,6 +29,11 @@ export class WasmState implements ResidentState {
     this.clear();
   }
 
+  /** Throws DisposedError when its memory may belong to another owner by now. */
+  requireResident(): void {
+    if (this.#isDisposed) throw new DisposedError(`state "${this.name}"`, "used");
+  }
+
   clear(): void {
     this.#bytes().fill(0);
   }
@@ -57,7 +62,7 @@ export class WasmState implements ResidentState {
   }
 
   #bytes(): Uint8Array {
-    if (this.#isDisposed) throw new DisposedError(`state "${this.name}"`, "used");
+    this.requireResident();
     return new Uint8Array(this.#heap.memory.buffer, this.address, this.residentBytes);
   }
 }

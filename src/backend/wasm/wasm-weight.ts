@@ -36,16 +36,21 @@ export class WasmWeight implements ResidentWeight {
     return this.#ownForms().reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** Throws DisposedError when its memory may belong to another owner by now. */
+  requireResident(): void {
+    if (this.#isDisposed) throw new DisposedError(`weight "${this.name}"`, "used");
+  }
+
   /** The form that serves a use. Throws WeightTypeError when it was not uploaded for that. */
   form(use: WeightUse): WeightForm {
-    if (this.#isDisposed) throw new DisposedError(`weight "${this.name}"`, "used");
+    this.requireResident();
     const form = this.#forms.get(use);
     if (form === undefined) throw new WeightTypeError(this.name, "uploaded for another use", use);
     return form;
   }
 
   replace(values: Float32Array): void {
-    if (this.#isDisposed) throw new DisposedError(`weight "${this.name}"`, "used");
+    this.requireResident();
     for (const { layout, isTransposed, address, bytes } of this.#ownForms()) {
       if (formatOf(layout) !== "F32") {
         throw new UnsupportedError(
