@@ -119,8 +119,8 @@ export function loraOptions({ lora }: Pick<RecipeStage, "lora">): LoraOptions | 
   return lora === undefined ? undefined : { ...lora, targets: new RegExp(lora.targets) };
 }
 
-/** FLOPs of a pack where attention stays within views and looks back over half a text on average. */
-function packedFlops(graph: Graph, shape: PackShape): number {
+/** FLOPs of a full pack where attention stays within views and looks back over half a text on average. */
+export function packedFlops(graph: Graph, shape: PackShape): number {
   const extents = slotsOf(graph);
   const seen: Readonly<Record<string, number>> = {
     P: shape.patches / shape.views,
