@@ -122,7 +122,9 @@ async function checkPerplexity({ decoder, tokenizer }: LanguageModel, precision:
     const error = perplexity / theirs - 1;
     const percent = `${error < 0 ? "−" : "+"}${(100 * Math.abs(error)).toPrecision(2)} %`;
     const what = `${precision} path: perplexity ${perplexity.toFixed(5)}, llama.cpp ${kind} ${theirs.toFixed(5)} (${percent})`;
-    claim(Math.abs(error) <= LARGEST_PERPLEXITY_ERROR, what);
+    // the two paths differ from each other by what 8-bit activations cost, here and there
+    if ((precision === "float") === (kind === "float")) claim(Math.abs(error) <= LARGEST_PERPLEXITY_ERROR, what);
+    else console.log(what);
   }
 }
 

@@ -169,7 +169,7 @@ async function climbDecoder({ golden, name, model }: Climb, visual: Float32Array
 }
 
 /** Places of visual rows: between the recorded bounds, or at the image tokens (4.6). */
-async function visualPlaces(golden: Golden, name: string, ids: Float64Array): Promise<readonly number[]> {
+export async function visualPlaces(golden: Golden, name: string, ids: Float64Array): Promise<readonly number[]> {
   if (golden.stages[`${name}.image_bounds`] === undefined) {
     return Array.from(ids.keys()).filter((i) => ids[i] === golden.config.image_token_id);
   }
