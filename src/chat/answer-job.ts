@@ -1,6 +1,7 @@
 import { ArgumentError } from "../base/errors.ts";
 import { type BeamOptions, beamSearch, type Hypothesis } from "../runtime/beam-search.ts";
 import { DecoderBeams } from "../runtime/decoder-beams.ts";
+import { ContextLengthError } from "../runtime/errors.ts";
 import { type DecoderCache, decode, type FinishReason, type Prefilled, prefill } from "../runtime/generate.ts";
 import type { ModelRuntime } from "../runtime/model-runtime.ts";
 import type { Platform } from "../runtime/platform.ts";
@@ -152,6 +153,7 @@ async function startAnswer(
     { template, tokenizer: runtime.tokenizer, messages: split.messages, pictures: placed },
     { ...options, thinking },
   );
+  checkLength(prompt, placed, runtime.contextLength);
   const cutMs = platform.nowMs();
   const progress = (stage: "views" | "prompt") => (done: number, total: number) =>
     emit({ type: "progress", stage, done, total });
@@ -172,6 +174,23 @@ async function startAnswer(
   );
   const clock = { beginMs, cutMs, encodeMs: encodedMs - cutMs, prefilledMs: platform.nowMs() };
   return { cache, prompt, placed, start, settings, stopIds: stopIds(context, options), clock };
+}
+
+/** Throws ContextLengthError, before anything is encoded, with what the pictures cost and would cost as overviews. */
+function checkLength(prompt: BuiltPrompt, placed: readonly PlacedPicture[], limit: number): void {
+  const total = prompt.ids.length;
+  if (total < limit) return;
+  const pictures = prompt.visualAt.length;
+  if (pictures === 0)
+    throw new ContextLengthError(total, limit, `Leave out ${total - limit + 1} tokens of text or more.`);
+  const least = placed.reduce((sum, { prepared }) => sum + prepared.tokens[0], 0);
+  const text = total - pictures;
+  const verdict = text + least < limit ? "which fits" : "which is still too much: leave out pictures or text";
+  throw new ContextLengthError(
+    total,
+    limit,
+    `${pictures} of them are of pictures; with detail "low" those take about ${least}, ${verdict}.`,
+  );
 }
 
 function settingsFor({ description, contextLength }: ModelRuntime, options: ChatOptions): SamplingSettings {

@@ -2,11 +2,12 @@ import { MiniCpmError } from "../base/errors.ts";
 
 /** The prompt, or prompt and answer, do not fit the context. */
 export class ContextLengthError extends MiniCpmError {
-  constructor(tokenCount: number, limit: number) {
+  /** `fits`: what would fit, in a sentence. */
+  constructor(tokenCount: number, limit: number, fits = "Shorten the text, or use fewer pictures or slices.") {
     super(
       "E_CONTEXT_LENGTH",
-      `The prompt has ${tokenCount} tokens, but the context holds ${limit}.`,
-      "Shorten the text, use fewer pictures or slices, or open the model with a longer context.",
+      `The prompt has ${tokenCount} tokens, but the context holds ${limit}, answer included.`,
+      `${fits} Or open the model with a context of more than ${tokenCount} tokens.`,
     );
   }
 }
