@@ -18,6 +18,9 @@ const TINY_MODEL = join(ROOT, "test/golden/ladder/v2.6");
 const INSTALLED_LIMIT_BYTES = 20_000_000;
 /** Each release line that the package promises to run on. */
 const MAJORS = [20, 22, 24] as const;
+const PACKAGE_TESTS = ["chat/greedy", "chat/decoding", "chat/extract", "server/clients", "cli/cli"].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
 const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall"];
 
 export interface Node {
@@ -133,11 +136,23 @@ export function consumerProblems(
       ...scriptsOnInstall(modules),
       ...(installedBytes > INSTALLED_LIMIT_BYTES ? [`installed it takes ${installedBytes} bytes`] : []),
       ...nodes.flatMap((node) => useProblems(home, node, manifest)),
+      ...testProblems(join(modules, "minicpmv")),
     ];
     return { problems, nodes, installedBytes };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Runs the tests of the public API, the server's clients and the command line on the installed files; see vitest.config.ts. */
+function testProblems(folder: string): readonly string[] {
+  const vitest = join(ROOT, "node_modules", "vitest", "vitest.mjs");
+  const { status } = spawnSync(process.execPath, [vitest, "run", "--project", "e2e", ...PACKAGE_TESTS], {
+    cwd: ROOT,
+    stdio: "inherit",
+    env: { ...process.env, MINICPMV_PACKAGE: folder },
+  });
+  return status === 0 ? [] : ["tests fail on the installed files"];
 }
 
 function useProblems(

@@ -4,7 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url));
+const PACKAGE = process.env.MINICPMV_PACKAGE;
+const MAIN =
+  PACKAGE === undefined
+    ? fileURLToPath(new URL("../../../src/cli/main.ts", import.meta.url))
+    : join(PACKAGE, "dist/cli/main.js");
 
 export interface Finished {
   readonly code: number | null;
