@@ -1,160 +1,202 @@
+import type { BenchCase } from "../../scripts/bench-lib.ts";
 import { attentionScratchBytes } from "../../src/backend/wasm/kernels/attention-f32.ts";
 import { attentionInt8ScratchBytes } from "../../src/backend/wasm/kernels/attention-int8.ts";
 import { FLOAT_SCRATCH_BYTES } from "../../src/backend/wasm/kernels/gemm-float.ts";
 import { FORMAT_ACTIVATIONS, GEMM_SCRATCH_BYTES } from "../../src/backend/wasm/kernels/gemm-quantised.ts";
 import { towerPanelBytes } from "../../src/backend/wasm/kernels/gemm-tower.ts";
-import type { ActivationKind } from "../../src/backend/wasm/kernels/quantise-activations.ts";
 import { activationBytes } from "../../src/backend/wasm/kernels/quantise-activations.ts";
 import type { PanelFormatName } from "../../src/backend/wasm/kernels/weight-panel.ts";
 import { PANEL_FORMATS, quantisedPanelBytes } from "../../src/backend/wasm/kernels/weight-panel.ts";
-import type { KernelMemory } from "./kernel-memory.ts";
+import { bits, onThreads, perPart, quantised, quantiser, type SplitCase, share, waves } from "./case-parts.ts";
+import type { KernelTeam } from "./kernel-team.ts";
+import { DOT_OPERATIONS, MADD_OPERATIONS } from "./peaks.ts";
 
-/** What a row's rate counts and which peak it is held against. */
-export type Unit = "GFLOP/s" | "GOP/s" | "GB/s" | "Melement/s";
+/** Makes the cases of one group over the team's memory. */
+export type CaseGroup = (team: KernelTeam) => readonly BenchCase[];
 
-/** One benchmark row. */
-export interface KernelCase {
-  readonly name: string;
-  readonly unit: Unit;
-  /** Operations, bytes or elements of one run. */
-  readonly work: number;
-  run(): void;
-}
-
-interface Linear {
-  readonly model: string;
-  readonly n: number;
-  readonly k: number;
-}
-
-/** Rows [N, K] that the released models multiply by. N of GEMM cases is cut to 512: the rate does not depend on it. */
-const LANGUAGE_LINEARS: readonly Linear[] = [
-  { model: "2.6 q/o", n: 3584, k: 3584 },
-  { model: "2.6 down", n: 3584, k: 18944 },
-  { model: "2.5 gate/up", n: 14336, k: 4096 },
-  { model: "4.6 gate/up", n: 3584, k: 1024 },
-];
-const VISION_LINEARS: readonly Linear[] = [
-  { model: "vision q/k/v/out", n: 1152, k: 1152 },
-  { model: "vision fc1", n: 4304, k: 1152 },
-  { model: "vision fc2", n: 1152, k: 4304 },
-];
-const PREFILL_ROWS = 512;
-const GEMM_COLUMNS = 512;
 const FORMATS = Object.keys(FORMAT_ACTIVATIONS) as PanelFormatName[];
+const PREFILL_ROWS = 512;
+/** N of GEMM cases is cut to this: the rate does not depend on it. */
+const COLUMNS = 512;
+/** Past every cache: the weights of matrix-vector cases come from memory, the next stretch of it at each run. */
+const STREAM_BYTES = 512 * 2 ** 20;
+const SLICE_BYTES = 24 * 2 ** 20;
+const PEAK_ROUNDS = 2e5;
 
-const bits = (value: number): number => new Int32Array(Float32Array.of(value).buffer)[0];
-const values = (count: number): Float32Array => new Float32Array(count).map((_, i) => Math.sin(i * 0.7) * 2);
-const quantiser = (kind: ActivationKind): string => `quantise${kind.toUpperCase().replace("X", "x")}`;
+function peak(team: KernelTeam, kernel: "peakDot" | "peakMadd"): SplitCase {
+  const to = perPart(team, 192);
+  const [unit, operations] =
+    kernel === "peakDot" ? (["GOP/s", DOT_OPERATIONS] as const) : (["GFLOP/s", MADD_OPERATIONS] as const);
+  const split = (part: number) => ({ kernel, args: [PEAK_ROUNDS, to[part]] });
+  return { name: `peak ${kernel}`, unit, work: PEAK_ROUNDS * operations, isPerThread: true, split };
+}
 
-/** Makes the cases of one name filter; each allocates its own operands in `memory`. */
-export type CaseGroup = (memory: KernelMemory) => readonly KernelCase[];
+function bare(team: KernelTeam): SplitCase {
+  const [m, n, k] = [PREFILL_ROWS, COLUMNS, 1152];
+  const [x, w, y] = [team.reserve(m * k), team.reserve(n * k), team.reserve(m * n * 4)];
+  const split = (part: number, parts: number) => {
+    const [begin, end] = share(n / 8, 1, part, parts);
+    return { kernel: "bareGemm", args: [x, w + begin * 8 * k, y + begin * 8 * m * 4, m / 4, end - begin, k / 4] };
+  };
+  return { name: `int8 GEMM without scales ${m}×${n}×${k}`, unit: "GOP/s", work: 2 * m * n * k, split };
+}
 
-function quantisedCase(memory: KernelMemory, format: PanelFormatName, rows: number, linear: Linear): KernelCase {
-  const n = rows === 1 ? linear.n : Math.min(linear.n, GEMM_COLUMNS);
-  const { k, model } = linear;
-  const kind = FORMAT_ACTIVATIONS[format];
-  const records = memory.reserve(activationBytes(kind, rows, k));
-  memory.run(quantiser(kind), memory.place(values(rows * k)), k * 4, records, 0, rows, k);
-  const bytes = quantisedPanelBytes(PANEL_FORMATS[format], n, k);
-  const w = memory.place(new Uint8Array(bytes).fill(0x21));
-  const args = [records, w, 0, memory.reserve(rows * n * 4), n * 4, 0, rows, 0, n, k, 0];
-  const scratch = memory.reserve(GEMM_SCRATCH_BYTES);
-  return {
-    name: `${format} ${rows === 1 ? "GEMV" : `GEMM ${rows}×${n}×${k}`}, ${model}`,
-    unit: rows === 1 ? "GB/s" : "GOP/s",
-    work: rows === 1 ? bytes : 2 * rows * n * k,
-    run: () => memory.run(`gemm${format.replace("_", "")}`, ...args, scratch),
+function gemm(team: KernelTeam, format: PanelFormatName | "i8×128", label: string, k: number): SplitCase {
+  const [m, n] = [PREFILL_ROWS, COLUMNS];
+  const isTower = format === "i8×128";
+  const x = quantised(team, isTower ? "u7x128" : FORMAT_ACTIVATIONS[format], m, k);
+  const w = team.reserve(isTower ? towerPanelBytes(n, k) : quantisedPanelBytes(PANEL_FORMATS[format], n, k));
+  const [y, scratch] = [team.reserve(m * n * 4), perPart(team, GEMM_SCRATCH_BYTES)];
+  const kernel = isTower ? "gemmI8x128" : `gemm${format.replace("_", "")}`;
+  const split = (part: number, parts: number) => {
+    const [begin, end] = share(n, 8, part, parts);
+    return { kernel, args: [x, w, 0, y, n * 4, 0, m, begin, end, k, 0, scratch[part]] };
+  };
+  return { name: `${format} GEMM ${m}×${n}×${k}, ${label}`, unit: "GOP/s", work: 2 * m * n * k, split };
+}
+
+const integerGemm: CaseGroup = (team) =>
+  onThreads(team, [
+    peak(team, "peakDot"),
+    bare(team),
+    ...FORMATS.map((format) => gemm(team, format, "q/o of 2.6", 3584)),
+    gemm(team, "i8×128", "vision q/k/v/out, fc1", 1152),
+    gemm(team, "i8×128", "vision fc2", 4304),
+  ]);
+
+function floatGemm(team: KernelTeam, kernel: "gemmF32" | "gemmFloatF16", k: number): SplitCase {
+  const [m, n] = [PREFILL_ROWS, COLUMNS];
+  const [x, w, y] = [team.place(waves(m * k)), team.place(waves(n * k)), team.reserve(m * n * 4)];
+  const scratch = perPart(team, FLOAT_SCRATCH_BYTES);
+  const split = (part: number, parts: number) => {
+    const range = [x, k * 4, w, 0, y, n * 4, 0, m, ...share(n, 8, part, parts), k, 0];
+    return { kernel, args: kernel === "gemmF32" ? range : [...range, scratch[part]] };
+  };
+  const label = kernel === "gemmF32" ? "f32" : "f16";
+  return { name: `${label} GEMM ${m}×${n}×${k}`, unit: "GFLOP/s", work: 2 * m * n * k, split };
+}
+
+const float: CaseGroup = (team) =>
+  onThreads(team, [
+    peak(team, "peakMadd"),
+    floatGemm(team, "gemmF32", 1152),
+    floatGemm(team, "gemmF32", 4304),
+    floatGemm(team, "gemmFloatF16", 1152),
+  ]);
+
+/** Hands out one stretch of the stream after the other. */
+function streamOf(team: KernelTeam): (part: number) => number {
+  const begin = team.reserve(STREAM_BYTES + SLICE_BYTES);
+  let at = 0;
+  return (part) => {
+    if (part === 0) at = (at + SLICE_BYTES) % STREAM_BYTES;
+    return begin + at;
   };
 }
 
-const quantisedGemm: CaseGroup = (memory) =>
-  FORMATS.flatMap((format) => LANGUAGE_LINEARS.slice(0, 1).map((l) => quantisedCase(memory, format, PREFILL_ROWS, l)));
+function gemv(team: KernelTeam, format: PanelFormatName, k: number, next: (part: number) => number): SplitCase {
+  const x = quantised(team, FORMAT_ACTIVATIONS[format], 1, k);
+  const rowBytes = quantisedPanelBytes(PANEL_FORMATS[format], 16, k) / 16;
+  const n = Math.floor(SLICE_BYTES / rowBytes / 16) * 16;
+  const [y, scratch] = [team.reserve(n * 4), perPart(team, GEMM_SCRATCH_BYTES)];
+  const kernel = `gemm${format.replace("_", "")}`;
+  const split = (part: number, parts: number) => {
+    const args = [x, next(part), 0, y, n * 4, 0, 1, ...share(n, 8, part, parts), k, 0, scratch[part]];
+    return { kernel, args };
+  };
+  return { name: `${format} GEMV from memory, k ${k}`, unit: "GB/s", work: n * rowBytes, split };
+}
 
-const quantisedGemv: CaseGroup = (memory) =>
-  FORMATS.flatMap((format) =>
-    LANGUAGE_LINEARS.filter(({ n }) => n * 4096 < 6e7).map((linear) => quantisedCase(memory, format, 1, linear)),
-  );
-
-const tower: CaseGroup = (memory) =>
-  VISION_LINEARS.map(({ model, n: full, k }) => {
-    const [m, n] = [PREFILL_ROWS, Math.min(full, GEMM_COLUMNS)];
-    const records = memory.reserve(activationBytes("u7x128", m, k));
-    memory.run("quantiseU7x128", memory.place(values(m * k)), k * 4, records, 0, m, k);
-    const w = memory.place(new Uint8Array(towerPanelBytes(n, k)).fill(0x21));
-    const args = [records, w, 0, memory.reserve(m * n * 4), n * 4, 0, m, 0, n, k, 0];
-    const scratch = memory.reserve(GEMM_SCRATCH_BYTES);
-    const run = (): void => memory.run("gemmI8x128", ...args, scratch);
-    return { name: `i8×128 GEMM ${m}×${n}×${k}, ${model}`, unit: "GOP/s", work: 2 * m * n * k, run };
-  });
-
-const floatGemm: CaseGroup = (memory) =>
-  VISION_LINEARS.flatMap(({ model, n: full, k }) => {
-    const [m, n] = [PREFILL_ROWS, Math.min(full, GEMM_COLUMNS)];
-    const x = memory.place(values(m * k));
-    const [w, half] = [memory.place(values(n * k)), memory.place(new Uint8Array(n * k * 2).fill(0x33))];
-    const y = memory.reserve(m * n * 4);
-    const scratch = memory.reserve(FLOAT_SCRATCH_BYTES);
-    const range = [0, y, n * 4, 0, m, 0, n, k, 0];
-    const shared = { unit: "GFLOP/s", work: 2 * m * n * k } as const;
-    return [
-      { ...shared, name: `f32 GEMM ${m}×${n}×${k}, ${model}`, run: () => memory.run("gemmF32", x, k * 4, w, ...range) },
-      {
-        ...shared,
-        name: `f16 GEMM ${m}×${n}×${k}, ${model}`,
-        run: () => memory.run("gemmFloatF16", x, k * 4, half, ...range, scratch),
-      },
-    ];
-  });
-
-const attention: CaseGroup = (memory) => {
-  const [rows, heads, width] = [1024, 16, 72];
-  const qkv = memory.place(values(rows * heads * width));
-  const spans = memory.place(new Int32Array(rows * 2).map((_, i) => (i & 1) * rows));
-  const strides = [width * 4, heads * width * 4];
-  const y = memory.reserve(rows * heads * width * 4);
-  const operands = [qkv, ...strides, y, ...strides, qkv, ...strides, qkv, ...strides];
-  const range = [0, rows, 0, heads, 1, width, spans, bits(width ** -0.5)];
-  const [scratch, scratch8] = [attentionScratchBytes(width), attentionInt8ScratchBytes(width)].map(memory.reserve);
-  const work = 4 * rows * rows * heads * width;
-  const shape = `${rows}×${heads}×${width}`;
-  return [
-    {
-      name: `f32 attention ${shape}`,
-      unit: "GFLOP/s",
-      work,
-      run: () => memory.run("attentionF32", ...operands, ...range, scratch),
+const matrixVector: CaseGroup = (team) => {
+  const [next, to] = [streamOf(team), perPart(team, 192)];
+  const read: SplitCase = {
+    name: "peak read stream",
+    unit: "GB/s",
+    work: SLICE_BYTES,
+    split: (part, parts) => {
+      const [begin, end] = share(SLICE_BYTES, 4096, part, parts);
+      return { kernel: "readStream", args: [next(part) + begin, end - begin, to[part]] };
     },
-    {
-      name: `int8 attention ${shape}`,
-      unit: "GOP/s",
-      work,
-      run: () => memory.run("attentionInt8", ...operands, ...range, scratch8, rows, 0),
-    },
-  ];
+  };
+  return onThreads(team, [
+    read,
+    ...FORMATS.map((format) => gemv(team, format, 3584, next)),
+    ...(["Q4_K", "Q6_K"] as const).map((format) => gemv(team, format, 18944, next)),
+  ]);
 };
 
-const elementwise: CaseGroup = (memory) => {
-  const count = 256 * 4304;
-  const x = memory.place(values(count));
-  const y = memory.reserve(count * 4);
-  const quantise = (["i8x256", "u7x128"] as const).map((kind): KernelCase => {
-    const records = memory.reserve(activationBytes(kind, 256, 4304));
-    const run = (): void => memory.run(quantiser(kind), x, 4304 * 4, records, 0, 256, 4304);
-    return { name: `quantise ${kind}`, unit: "Melement/s", work: count, run };
+const attention: CaseGroup = (team) => {
+  const [rows, heads, width] = [1024, 16, 72];
+  const qkv = team.place(waves(rows * heads * width));
+  const spans = team.place(new Int32Array(rows * 2).map((_, i) => (i & 1) * rows));
+  const strides = [width * 4, heads * width * 4];
+  const y = team.reserve(rows * heads * width * 4);
+  const operands = [qkv, ...strides, y, ...strides, qkv, ...strides, qkv, ...strides];
+  const scratch = perPart(team, attentionScratchBytes(width));
+  const scratch8 = perPart(team, attentionInt8ScratchBytes(width));
+  const work = 4 * rows * rows * heads * width;
+  const tail = (part: number, parts: number): readonly number[] => [
+    ...operands,
+    0,
+    rows,
+    ...share(heads, 1, part, parts),
+    1,
+    width,
+    spans,
+    bits(width ** -0.5),
+  ];
+  const name = (kind: string): string => `${kind} attention ${rows}×${heads}×${width}`;
+  const cases: readonly SplitCase[] = [
+    {
+      name: name("f32"),
+      unit: "GFLOP/s",
+      work,
+      split: (part, parts) => ({ kernel: "attentionF32", args: [...tail(part, parts), scratch[part]] }),
+    },
+    {
+      name: name("int8"),
+      unit: "GOP/s",
+      work,
+      split: (part, parts) => ({ kernel: "attentionInt8", args: [...tail(part, parts), scratch8[part], rows, 0] }),
+    },
+  ];
+  return onThreads(team, [...cases, gemm(team, "i8×128", "the layer's linears", 1152)]);
+};
+
+const elementwise: CaseGroup = (team) => {
+  const [rows, k] = [256, 4304];
+  const x = team.place(waves(rows * k));
+  const [y, records] = [team.reserve(rows * k * 4), team.reserve(activationBytes("u7x128", rows, k))];
+  const scratch = perPart(team, k * 4);
+  const shared = { unit: "Gelement/s", work: rows * k } as const;
+  const quantise = (kind: "i8x256" | "u7x128"): SplitCase => ({
+    ...shared,
+    name: quantiser(kind),
+    split: (part, parts) => ({ kernel: quantiser(kind), args: [x, k * 4, y, ...share(rows, 4, part, parts), k] }),
   });
   const unary = ["geluTanh", "geluErf", "silu"].map(
-    (name): KernelCase => ({ name, unit: "Melement/s", work: count, run: () => memory.run(name, x, y, 0, count) }),
+    (kernel): SplitCase => ({
+      ...shared,
+      name: kernel,
+      split: (part, parts) => ({ kernel, args: [x, y, ...share(rows * k, 4, part, parts)] }),
+    }),
   );
-  return [...unary, ...quantise];
+  const fused: SplitCase = {
+    ...shared,
+    name: "geluTanhQuantiseU7x128",
+    split: (part, parts) => ({
+      kernel: "geluTanhQuantiseU7x128",
+      args: [x, k * 4, records, ...share(rows, 4, part, parts), k, scratch[part]],
+    }),
+  };
+  return onThreads(team, [...unary, quantise("i8x256"), quantise("u7x128"), fused]);
 };
 
 /** All groups by the name that the command line selects. */
 export const CASE_GROUPS: Readonly<Record<string, CaseGroup>> = {
-  float: floatGemm,
-  tower,
-  gemm: quantisedGemm,
-  gemv: quantisedGemv,
+  gemm: integerGemm,
+  float,
+  gemv: matrixVector,
   attention,
   elementwise,
 };
