@@ -1,25 +1,26 @@
-/** Load on a server with rows: node test/long/server-load.ts [minutes, default 10] [seed]. Clients leave, err and crowd. */
+/** Load on a server with rows: node test/long/server-load.ts [minutes, default 10] [clients, default 1,4,16]. Clients leave, err and crowd. */
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync } from "node:fs";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { loadRounds } from "../e2e/server/load-rounds.ts";
 
 const RESULTS = fileURLToPath(new URL("../../bench/results/", import.meta.url));
-const CLIENT_COUNTS = [1, 4, 16];
 const MOST_GROWTH = 0.05;
 
 const minutes = Number(process.argv[2] ?? 10);
-const seed = Number(process.argv[3] ?? 20261122);
+const clientCounts = (process.argv[3] ?? "1,4,16").split(",").map(Number);
+const seed = 20261122;
 const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
 
 mkdirSync(RESULTS, { recursive: true });
-for (const clients of CLIENT_COUNTS) {
+for (const clients of clientCounts) {
   const { lost, ...result } = await loadRounds({ clients, seconds: minutes * 60, seed });
   const growth = result.endMiB / result.warmMiB - 1;
   const row = {
     date: new Date().toISOString().slice(0, 10),
     commit,
+    isBusy: loadavg()[0] > cpus().length,
     machine: `${cpus()[0]?.model} × ${cpus().length}`,
     node: process.version,
     case: "server load, tiny 2.6",

@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Random, seededRandom } from "../../../src/base/random.ts";
 import { chatBody, FOLDER, post } from "./tiny-server.ts";
@@ -45,6 +46,8 @@ interface Tally {
 }
 
 type Act = "stream" | "whole" | "leave" | "bad json" | "huge picture" | "cut picture";
+
+const RETRY_MS = 200;
 
 /** Shares of what a client does, in percent. */
 const ACTS: readonly (readonly [Act, number])[] = [
@@ -120,10 +123,13 @@ async function act(scene: Scene): Promise<void> {
     if (reply.status === 429 && reply.headers.get("retry-after") !== null) {
       await reply.text();
       tally.refused += 1;
+      await setTimeout(RETRY_MS); // as told to, in small
     } else if (what === "bad json" || what === "huge picture" || what === "cut picture") {
-      const { error } = await reply.json();
-      if (reply.status === 400 && typeof error.code === "string") tally.corrected += 1;
-      else tally.lost.push(`${what}: ${reply.status}`);
+      const text = await reply.text();
+      // who waited long for a turn has a stream already, and finds the error in it
+      const isTold = reply.status === 400 || text.trimEnd().endsWith("[DONE]");
+      if (isTold && /"code":"(invalid|image)_/.test(text)) tally.corrected += 1;
+      else tally.lost.push(`${what}: ${reply.status} ${text.slice(-200)}`);
     } else if (what === "whole") await readWhole(reply, tally);
     else await readStream(reply, { tally, random, leave: what === "leave" ? () => leaving.abort() : undefined });
   } catch (error) {
