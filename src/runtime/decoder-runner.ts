@@ -28,6 +28,8 @@ export interface DecoderRunnerOptions {
   /** Positions that all conversations may hold together; each its whole context by default. */
   readonly cachedPositions?: number;
   readonly cacheType?: CacheType;
+  /** Rows of a step whose logits may be asked for; enough for one of every sequence by default. */
+  readonly selectedRows?: number;
   /** Row capacities to record, ascending. */
   readonly capacities?: readonly number[];
   readonly taps?: readonly string[];
@@ -35,6 +37,8 @@ export interface DecoderRunnerOptions {
 
 /** Row capacities of the recorded decoder graphs: one token, a few sequences or drafts, a short question, a prefill chunk. */
 export const STEP_CAPACITIES: readonly number[] = [1, 8, 128, 512];
+
+const DEFAULT_SELECTED = 8;
 
 /** Graphs of the decoder over one paged cache: recorded once per capacity, replayed for every token and picture. */
 export class DecoderRunner implements Disposable {
@@ -250,7 +254,8 @@ export function decoderGraphs(
     capacity,
     graph: decoderGraph(options.config, {
       tokens: capacity,
-      selected: capacity,
+      // logits of every row of a long step would take more memory than all else: 310 MB at 512 rows and 151,666 tokens
+      selected: Math.min(capacity, options.selectedRows ?? Math.max(DEFAULT_SELECTED, sequenceCount)),
       // one entry more than sequences: its recurrent state stays zero and serves to reset the others
       sequences: sequenceCount + 1,
       pagesPerSequence,
