@@ -106,15 +106,15 @@ export function unpackFloatBlocks(
   });
 }
 
-/** One block of the matrix-vector walk: sums[p] += contribution of panel p. `x`: the row's place in the record. */
+/** One block of the matrix-vector walk: sums[p] += contribution of panel p. `x`: the row's own words of the record. */
 export function walkFloatBlock(
   f: FunctionBuilder,
   format: FloatBlockFormat,
   dot: DotAdd,
   { panels, x, sums }: { readonly panels: readonly I32[]; readonly x: I32; readonly sums: readonly Local<"v128">[] },
 ): void {
-  const extra = f.v128(i32x4.neg(v128.load32Splat(x, EXTRA_OFFSET)));
-  const scale = f.v128(v128.load32Splat(x, SCALE_OFFSET));
+  const extra = f.v128(i32x4.neg(v128.load32Splat(x, EXTRA_OFFSET / 4)));
+  const scale = f.v128(v128.load32Splat(x, SCALE_OFFSET / 4));
   const isBytes = format.kind === "Q8_0";
   const dots = panels.map(() => f.v128(format.kind === "Q4_0" ? i32x4.shl(extra, 3) : i32x4.splat(0)));
   const weightSums = panels.map(() => f.v128(i32x4.splat(0)));
@@ -122,8 +122,8 @@ export function walkFloatBlock(
   const [low, high, weights] = [f.v128(), f.v128(), f.v128()];
   // written out: pointer arithmetic of a rolled loop is a third of its instructions
   for (let step = 0; step < (isBytes ? VECTORS : VECTORS / 2); step++) {
-    f.set(low, v128.load32Splat(x, step * 16));
-    if (!isBytes) f.set(high, v128.load32Splat(x, step * 16 + 64));
+    f.set(low, v128.load32Splat(x, step * 4));
+    if (!isBytes) f.set(high, v128.load32Splat(x, step * 4 + 16));
     for (const [p, panel] of panels.entries()) {
       f.set(weights, v128.load(panel, format.values + step * 16));
       if (isBytes) {

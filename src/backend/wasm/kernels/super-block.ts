@@ -181,7 +181,7 @@ export function unpackSuperBlock(
 
 const SCALE_OFFSET = 1024;
 
-/** One block of the matrix-vector walk: sums[p] += contribution of panel p. `x`: the row's place in the record. */
+/** One block of the matrix-vector walk: sums[p] += contribution of panel p. `x`: the row's own words of the record. */
 export function walkSuperBlock(
   f: FunctionBuilder,
   format: SuperBlockFormat,
@@ -199,11 +199,11 @@ export function walkSuperBlock(
       }
     }
   }
-  const scale = f.v128(v128.load32Splat(x, SCALE_OFFSET));
+  const scale = f.v128(v128.load32Splat(x, SCALE_OFFSET / 4));
   for (const [p, panel] of panels.entries()) {
     const minimum = f.v128(i32x4.splat(0));
     for (const [i, pair] of minPairs(format.mins(f, panel)).entries()) {
-      f.set(minimum, i32x4.add(minimum, i32x4.dotI16x8S(pair, v128.load32Splat(x, format.sums + i * 16))));
+      f.set(minimum, i32x4.add(minimum, i32x4.dotI16x8S(pair, v128.load32Splat(x, format.sums / 4 + i * 4))));
     }
     const main = f32x4.mul(f32x4.convertI32x4S(totals[p]), format.d(f, panel));
     const value = f32x4.sub(main, f32x4.mul(f32x4.convertI32x4S(minimum), format.dmin(f, panel)));
@@ -223,13 +223,13 @@ interface WalkRun {
 function walkRun(f: FunctionBuilder, run: Run, dot: DotAdd, { panels, x, accumulators }: WalkRun): void {
   const pointers = panels.map((panel) => f.i32(panel));
   const xAt = f.i32(x);
-  const end = f.i32(i32.add(x, run.rounds * 16));
+  const end = f.i32(i32.add(x, run.rounds * 4));
   const values = run.firstSteps.map(() => f.v128());
   const unroll = Math.min(WALK_UNROLL, run.rounds);
   f.doWhile(
     () => {
       for (let u = 0; u < unroll; u++) {
-        for (const [o, step] of run.firstSteps.entries()) f.set(values[o], v128.load32Splat(xAt, (step + u) * 16));
+        for (const [o, step] of run.firstSteps.entries()) f.set(values[o], v128.load32Splat(xAt, (step + u) * 4));
         for (const [p, pointer] of pointers.entries()) {
           for (const [o, weights] of run.values(f, pointer, u * run.stride).entries()) {
             dot(f, accumulators[p][o], values[o], weights);
@@ -237,7 +237,7 @@ function walkRun(f: FunctionBuilder, run: Run, dot: DotAdd, { panels, x, accumul
         }
       }
       for (const pointer of pointers) f.advance(pointer, unroll * run.stride);
-      f.advance(xAt, unroll * 16);
+      f.advance(xAt, unroll * 4);
     },
     () => i32.ltU(xAt, end),
   );
