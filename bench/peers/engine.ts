@@ -6,7 +6,7 @@ import { bindModel } from "../../src/model/bind-model.ts";
 import { describeModel } from "../../src/model/minicpmv/registry.ts";
 import { DecoderRunner, decoderGraphs } from "../../src/runtime/decoder-runner.ts";
 import { nodePlatform } from "../../src/runtime/node/node-platform.ts";
-import { openFiles } from "../../src/runtime/open-files.ts";
+import { type OpenedFiles, openFiles } from "../../src/runtime/open-files.ts";
 import { VisionRunner } from "../../src/runtime/vision-runner.ts";
 import type { Backend, Precision, ResidentWeight, WeightSource } from "../../src/tensor/backend.ts";
 import { weightUses } from "../../src/tensor/weight-uses.ts";
@@ -52,6 +52,11 @@ async function openPair(pair: SyntheticPair) {
   return { files, description: await describeModel(files) };
 }
 
+async function closeFiles({ language, vision }: OpenedFiles): Promise<void> {
+  await language.close();
+  await vision?.close();
+}
+
 async function uploadAll(
   backend: Backend,
   sources: ReadonlyMap<string, WeightSource>,
@@ -75,6 +80,7 @@ export async function openLanguageModel({ pair, threadCount, precision }: OpenOp
   const start = performance.now();
   const weights = await uploadAll(backend, sources.decoder, { uses: weightUses(graphs), precision });
   const loadMs = performance.now() - start;
+  await closeFiles(files);
   const weightBytes = Object.values(weights).reduce((sum, weight) => sum + weight.residentBytes, 0);
   const decoder = new DecoderRunner({ ...options, backend, weights });
   const sequence = decoder.open();
@@ -107,6 +113,7 @@ export async function openEncoder({ pair, threadCount, precision }: OpenOptions)
   const start = performance.now();
   const weights = await uploadAll(backend, sources.vision, { uses: weightUses(graphs), precision });
   const loadMs = performance.now() - start;
+  await closeFiles(files);
   const vision = new VisionRunner({ encoder: description.encoder, backend, weights, batch });
   const random = seededRandom(SEED);
   const values = Float32Array.from({ length: VIEW_SIDE ** 2 * PATCH_VALUES }, () => random.next() * 2 - 1);

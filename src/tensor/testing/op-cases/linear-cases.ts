@@ -9,7 +9,7 @@ export const STORAGE_TYPES = Object.keys(STORAGE_BLOCKS) as StorageType[];
  * NMSE allowed on the integer path. The activations' rounding rules: 7 bits and a zero point where the weight is signed (F32,
  * F16, BF16, Q8_0 and what is kept in its form), 8 bits elsewhere. llama.cpp allows 5e-4 for every format.
  */
-const INTEGER_LIMITS: Readonly<Record<StorageType, number>> = {
+export const INTEGER_LIMITS: Readonly<Record<StorageType, number>> = {
   F32: 3e-4,
   F16: 3e-4,
   BF16: 3e-4,
@@ -30,7 +30,8 @@ const INTEGER_LIMITS: Readonly<Record<StorageType, number>> = {
 /** Formats kept in f16, or whose scales are rounded to it. */
 const ROUNDED: readonly StorageType[] = ["Q5_1", "Q2_K", "IQ4_XS"];
 
-const floatLimit = (type: StorageType): number => (ROUNDED.includes(type) ? HALF_LIMIT : FLOAT_LIMIT);
+/** NMSE allowed on the float path. */
+export const linearFloatLimit = (type: StorageType): number => (ROUNDED.includes(type) ? HALF_LIMIT : FLOAT_LIMIT);
 
 interface LinearShape {
   readonly rows: readonly number[];
@@ -52,7 +53,7 @@ function linearCase(type: StorageType, { rows, into, out }: LinearShape): OpCase
     limits:
       Math.max(...rows) * out === 1
         ? { float: FLOAT_LIMIT }
-        : { float: floatLimit(type), integer: INTEGER_LIMITS[type] },
+        : { float: linearFloatLimit(type), integer: INTEGER_LIMITS[type] },
   };
 }
 
@@ -107,7 +108,7 @@ const tied: readonly OpCase[] = STORAGE_TYPES.map((type) => ({
   },
   types: { table: type },
   steps: [{ integers: { ids: [64, 0, 7, 7] } }],
-  limits: { float: floatLimit(type), integer: INTEGER_LIMITS[type] },
+  limits: { float: linearFloatLimit(type), integer: INTEGER_LIMITS[type] },
 }));
 
 const shared: OpCase = {
@@ -177,7 +178,7 @@ function gatherCase(type: StorageType, width: number): OpCase {
       { extents: { rows: 5 }, integers: { ids: [19, 0, 8, 7, 7] } },
       { extents: { rows: 1 }, integers: { ids: [11] } },
     ],
-    limits: { float: floatLimit(type), integer: floatLimit(type) },
+    limits: { float: linearFloatLimit(type), integer: linearFloatLimit(type) },
   };
 }
 
