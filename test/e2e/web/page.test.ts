@@ -49,10 +49,13 @@ play(`a first visit: the embedded model answers about a picture as in Node${note
   await page.getByLabel("Pictures to ask about").setInputFiles(`${GOLDEN}landscape.png`);
   await page.getByText(/views \(overview and \d+ × \d+\), \d+ tokens/).waitFor();
   await shoot("views");
+  await page.evaluate(watchLongTasks);
   await ask(QUESTION);
   const answer = page.getByRole("article", { name: "Answer" });
   await answer.getByText(/First word .* words\/s/).waitFor();
   await shoot("answer");
+  if (SHOTS !== undefined)
+    console.log("long tasks in ms", await page.evaluate(() => Reflect.get(globalThis, "longTasks")));
   await using model = await load(`${GOLDEN}model.safetensors`);
   const picture = await readFile(`${GOLDEN}landscape.png`);
   const { text } = await model.complete([{ role: "user", content: [picture, QUESTION] }]);
@@ -108,7 +111,7 @@ play("a kept chat: tap a value and see where it was read", async () => {
   expect(
     await page.locator("rect.place").evaluate((rect) => [rect.getAttribute("x"), rect.getAttribute("height")]),
   ).toEqual(["0.1", String(0.9 - 0.6)]);
-  await page.getByText("What is the total?").scrollIntoViewIfNeeded();
+  await until(() => page.locator("rect.place").evaluate((rect) => rect.getBoundingClientRect().bottom < innerHeight));
   await shoot("place");
   const answer = page.locator(".markdown");
   expect(await answer.locator("strong").textContent()).toBe("total");
@@ -181,6 +184,21 @@ play("on a phone, dark and light: a photograph, and no serious accessibility vio
   }
 });
 
+// catches a page that needs threads: browsers without service workers, and hosts without headers, get none
+play("without isolation the engine runs on one thread", async () => {
+  const executablePath = "path" in browser ? browser.path : undefined;
+  const alone = await chromium.launch({ executablePath, args: [...CHROMIUM_ARGUMENTS] });
+  const opened = await alone.newPage({ serviceWorkers: "block" });
+  opened.setDefaultTimeout(WAIT_MS);
+  await opened.goto(`${site.server.url}/`);
+  await opened.getByRole("button", { name: "MiniCPM-V 2.6, 1 thread" }).waitFor();
+  expect(await opened.evaluate(() => globalThis.crossOriginIsolated)).toBe(false);
+  await opened.getByLabel("Your question").fill("aa");
+  await opened.getByRole("button", { name: "Ask", exact: true }).click();
+  await opened.getByText(/First word/).waitFor();
+  await alone.close();
+});
+
 // catches a measurement that does not finish, or that leaves out what makes it comparable
 play("/bench measures this device and copies the result", async () => {
   await page.goto(`${site.server.url}/bench/`);
@@ -223,6 +241,15 @@ play("no error was written, nothing was asked elsewhere, and the page's code is 
   const bytes = code.reduce((sum, [, content]) => sum + gzipSync(content).length, 0);
   expect(bytes).toBeLessThan(150_000);
 });
+
+/** Runs in the page: notes its tasks of more than 50 ms. */
+function watchLongTasks(): void {
+  const found: number[] = [];
+  Reflect.set(globalThis, "longTasks", found);
+  new PerformanceObserver((list) => found.push(...list.getEntries().map(({ duration }) => duration))).observe({
+    type: "longtask",
+  });
+}
 
 /** Runs in the page: puts a chat where the page keeps its own. */
 function keepChat({ picture, answer }: { readonly picture: number[]; readonly answer: string }): Promise<void> {

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { PictureViews } from "../engine/protocol.ts";
 import type { Place } from "./places.ts";
 
@@ -13,10 +13,20 @@ interface PictureViewProps {
 /** A picture with the views the model sees, or a place it read, drawn over it. */
 export function PictureView({ picture, label, views, place }: PictureViewProps) {
   const url = useObjectUrl(picture);
+  const figure = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (place !== undefined) figure.current?.scrollIntoView({ block: "nearest" });
+  }, [place]);
   return (
-    <figure class="picture">
+    <figure class="picture" ref={figure}>
       <div class="frame">
-        <img src={url} alt={label} />
+        <img
+          src={url}
+          alt={label}
+          onLoad={() => {
+            if (place !== undefined) figure.current?.scrollIntoView({ block: "nearest" });
+          }}
+        />
         <svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
           {views === undefined ? null : <Grid columns={views.columns} rows={views.rows} />}
           {place === undefined ? null : (
