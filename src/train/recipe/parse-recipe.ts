@@ -1,6 +1,7 @@
 import { DATA_FORMATS, type DataFormat } from "../data/formats.ts";
 import { RecipeError } from "../errors.ts";
 import { OFFICIAL_LORA } from "../lora.ts";
+import type { TrainedModel } from "../training-graph.ts";
 import { parseModel } from "./parse-model.ts";
 import type {
   Part,
@@ -17,8 +18,11 @@ import { RecipeFields } from "./recipe-fields.ts";
 const PARTS: readonly Part[] = ["vision", "resampler", "language"];
 const FORMATS = Object.keys(DATA_FORMATS) as DataFormat[];
 
-/** Reads a recipe from JSON text. Throws RecipeError naming the field that is wrong, unknown or missing. */
-export function parseRecipe(text: string): Recipe {
+/**
+ * Reads a recipe from JSON text; one that starts from a published model may leave `model` to `given`. Throws RecipeError
+ * naming the field that is wrong, unknown or missing.
+ */
+export function parseRecipe(text: string, given?: TrainedModel): Recipe {
   const fields = new RecipeFields(parseJson(text), "");
   const stages = fields.objects("stages").map(parseStage);
   if (stages.length === 0) fields.fail("stages", "is empty");
@@ -29,12 +33,18 @@ export function parseRecipe(text: string): Recipe {
     about: fields.text("about", ""),
     source: fields.text("source", ""),
     seed: fields.count("seed", 1),
-    model: parseModel(fields.object("model")),
+    model: given !== undefined && !fields.has("model") ? given : parseModel(fields.object("model")),
     ...(fields.has("init") ? { init: fields.text("init") } : {}),
     stages,
   };
   fields.finish();
   return recipe;
+}
+
+/** Folder of the model that a recipe starts from, before the rest is read. */
+export function initOf(text: string): string | undefined {
+  const fields = new RecipeFields(parseJson(text), "");
+  return fields.has("init") ? fields.text("init") : undefined;
 }
 
 function parseJson(text: string): unknown {

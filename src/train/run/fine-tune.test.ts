@@ -1,0 +1,75 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createWasmBackend } from "../../backend/wasm/wasm-backend.ts";
+import { dequantise } from "../../weights/quant/dequantise.ts";
+import { readAdapter } from "../checkpoint/peft.ts";
+import { openBaseModel } from "./base-model.ts";
+import { fineTune, type PictureText } from "./fine-tune.ts";
+import { readRows } from "./training-log.ts";
+
+const LADDER = join(import.meta.dirname, "../../../test/golden/ladder");
+
+// stands for the chat layer's placeholder, which this layer may not import
+const pictureText: PictureText = (_, { viewTokenCounts }) =>
+  viewTokenCounts.map((count) => `<image>${"<unk>".repeat(count)}</image>`).join("");
+
+const STAGE = {
+  name: "mine",
+  trainable: [],
+  lora: { rank: 4, alpha: 8, modulesToSave: [] },
+  resolution: { kind: "adaptive", side: 56, maxSlices: 1 },
+  data: [{ name: "mine", file: "mine.jsonl" }],
+  samples: 40,
+  pack: { views: 2, patches: 64, tokens: 320 },
+  typical: { tokens: 100, views: 1 },
+  packsPerStep: 1,
+  optimiser: { rate: 0.01, weightDecay: 0 },
+  schedule: { kind: "constant", warmupShare: 0.05 },
+};
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "fine-tune-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+async function recipe(changes: object): Promise<string> {
+  const messages = [
+    { role: "user", content: "<image>Total?" },
+    { role: "assistant", content: "12.50" },
+  ];
+  const line = JSON.stringify({ messages, images: [join(LADDER, "v2.6/small.png")] });
+  await writeFile(join(folder, "mine.jsonl"), `${line}\n${line}\n`);
+  const path = join(folder, "recipe.json");
+  await writeFile(path, JSON.stringify({ name: "mine", init: join(LADDER, "v2.6"), stages: [STAGE], ...changes }));
+  return path;
+}
+
+// would catch: any step between a user's file and a model that other tools open coming apart
+test("a published model is fine-tuned on a user's file, and is written as model and adapter", async () => {
+  using backend = await createWasmBackend({ decode: dequantise });
+  const recipePath = await recipe({});
+  const run = join(folder, "run");
+  const outcome = await fineTune({ recipePath, folder: run, backend, pictureText, lockPath: join(folder, "lock") });
+  expect(outcome.isComplete).toBe(true);
+  expect(outcome.written).toEqual([join(run, "model"), join(run, "adapter")]);
+  const rows = await readRows(join(run, "log.jsonl"));
+  expect(rows[rows.length - 1].loss).toBeLessThan(rows[0].loss / 2);
+  expect((await readAdapter(join(run, "adapter"))).options.rank).toBe(4);
+  const written = await openBaseModel(join(run, "model"));
+  expect(written.description.version).toBe("2.6");
+  await written.close();
+  expect(await readFile(join(run, "report.html"), "utf8")).toContain("12.50");
+});
+
+test("a recipe without a model to start from is told so", async () => {
+  using backend = await createWasmBackend({ decode: dequantise });
+  const recipePath = await recipe({ init: undefined });
+  await expect(fineTune({ recipePath, folder, backend, pictureText })).rejects.toThrow(/init is missing/);
+});
+
+test("a version that cannot be trained here is refused by name", async () => {
+  await expect(openBaseModel(join(LADDER, "v4.6"))).rejects.toThrow(/4\.6 cannot be trained here.*2\.5, 2\.6, 4\.0/);
+});

@@ -1,0 +1,133 @@
+import { readFile } from "node:fs/promises";
+import { dirname, isAbsolute, join } from "node:path";
+import type { TokenId } from "../../base/brand.ts";
+import { preparePicture } from "../../image/prepare-picture.ts";
+import type { RgbImage } from "../../image/rgb-image.ts";
+import type { Backend } from "../../tensor/backend.ts";
+import { writeModelFolder } from "../checkpoint/model-folder.ts";
+import { writeAdapter } from "../checkpoint/peft.ts";
+import { type EncodedPicture, encodeChat } from "../data/encode-chat.ts";
+import { fileSources } from "../data/file-sources.ts";
+import { RecipeError } from "../errors.ts";
+import { mergeLora } from "../lora.ts";
+import { initOf, parseRecipe } from "../recipe/parse-recipe.ts";
+import { loraOptions } from "../recipe/plan-recipe.ts";
+import type { Recipe, RecipeStage } from "../recipe/recipe.ts";
+import { trainingGraph } from "../training-graph.ts";
+import { type BaseModel, openBaseModel } from "./base-model.ts";
+import { type RunTrainingOptions, runTraining, type TrainingOutcome } from "./run-training.ts";
+
+/** The text that stands for a picture; `imagePlaceholder` of the chat layer is one. */
+export type PictureText = (
+  schema: "nested" | "flat",
+  plan: {
+    readonly viewTokenCounts: readonly number[];
+    readonly grid?: { readonly columns: number; readonly rows: number } | undefined;
+  },
+  imageIndex: number,
+) => string;
+
+export interface FineTuneOptions
+  extends Pick<RunTrainingOptions, "onLine" | "onStep" | "signal" | "saveEveryMs" | "lockPath"> {
+  readonly recipePath: string;
+  /** The run: state, log, report; when complete also `model/` and, with adapters, `adapter/`. */
+  readonly folder: string;
+  readonly backend: Backend;
+  readonly pictureText: PictureText;
+}
+
+/** How it ended and what was written. */
+export interface FineTuneOutcome extends TrainingOutcome {
+  /** Folders that other tools open; empty until the recipe is complete. */
+  readonly written: readonly string[];
+}
+
+/**
+ * Runs a recipe on the files that it names, from the model in its `init` folder: what `minicpmv train recipe.json` does. Paths
+ * start at the recipe's folder. Throws RecipeError without `init`, and what `runTraining` throws.
+ */
+export async function fineTune(options: FineTuneOptions): Promise<FineTuneOutcome> {
+  const text = await readFile(options.recipePath, "utf8");
+  const here = dirname(options.recipePath);
+  const init = initOf(text);
+  if (init === undefined) {
+    const hint = "Name a folder with config.json, tokenizer.json and model.safetensors.";
+    throw new RecipeError("init", "is missing: the recipe does not say which model it starts from", hint);
+  }
+  const base = await openBaseModel(isAbsolute(init) ? init : join(here, init));
+  try {
+    const recipe = parseRecipe(text, base.model);
+    const graph = trainingGraph(base.model, { shape: recipe.stages[0].pack, parts: "text" });
+    const outcome = await runTraining(recipe, {
+      ...options,
+      samples: (stage) => stageSources(stage, here, { base, pictureText: options.pictureText }),
+      initial: await base.weights(graph),
+      decode: (ids) => base.tokenizer.decode(ids as readonly TokenId[]),
+    });
+    const written = outcome.isComplete
+      ? await writeResults(recipe, { base, init, outcome, folder: options.folder })
+      : [];
+    return { ...outcome, written };
+  } finally {
+    await base.close();
+  }
+}
+
+interface Encoder {
+  readonly base: BaseModel;
+  readonly pictureText: PictureText;
+}
+
+function stageSources(stage: RecipeStage, folder: string, encoder: Encoder) {
+  const { tokenizer, form, queryCount } = encoder.base;
+  return fileSources(stage, {
+    folder,
+    encode: (sample, pictures) =>
+      encodeChat(
+        sample,
+        pictures.map((picture, i) => encodePicture(picture, i, { stage, encoder })),
+        { tokenizer, form, filler: "<unk>", queryCount },
+      ),
+  });
+}
+
+function encodePicture(
+  picture: RgbImage,
+  index: number,
+  { stage, encoder }: { readonly stage: RecipeStage; readonly encoder: Encoder },
+): EncodedPicture {
+  const { base, pictureText } = encoder;
+  const { resolution } = stage;
+  const { views, plan } = preparePicture(picture, {
+    partition:
+      resolution.kind === "fixed"
+        ? resolution
+        : { kind: "sliced", granule: 14, maxSlices: resolution.maxSlices, scaleResolution: resolution.side },
+    arithmetic: "pillow",
+    tokens: { kind: "queries", perView: base.queryCount },
+  });
+  const viewTokenCounts = views.map(() => base.queryCount);
+  return { views, placeholder: pictureText(base.schema, { viewTokenCounts, grid: plan.sliced?.grid }, index) };
+}
+
+interface Results {
+  readonly base: BaseModel;
+  readonly init: string;
+  readonly outcome: TrainingOutcome;
+  readonly folder: string;
+}
+
+/** The whole model with adapters merged, the average of weights where one was kept, and the adapter by itself. */
+async function writeResults(recipe: Recipe, { base, init, outcome, folder }: Results): Promise<readonly string[]> {
+  const { shapeOf } = outcome;
+  const weights = { ...outcome.weights, ...outcome.average };
+  const lora = loraOptions(recipe.stages[recipe.stages.length - 1]);
+  const written = [join(folder, "model")];
+  const merged = lora === undefined ? weights : mergeLora(weights, lora);
+  await writeModelFolder(written[0], { weights: merged, shapeOf, texts: base.texts }, { type: "BF16" });
+  if (lora !== undefined) {
+    written.push(join(folder, "adapter"));
+    await writeAdapter(written[1], { weights, shapeOf, options: lora, baseModel: init });
+  }
+  return written;
+}
