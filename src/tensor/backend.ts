@@ -36,6 +36,8 @@ export interface UploadOptions {
   readonly uses: readonly WeightUse[];
   /** Refuses weights that hold NaN or infinity, which damaged scales give; costs decoding every block once. */
   readonly checkFinite?: boolean;
+  /** Fills `repackError`; costs one pass over weights that are repacked. */
+  readonly measureRepack?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -43,6 +45,8 @@ export interface UploadOptions {
 export interface ResidentWeight extends Disposable {
   readonly name: string;
   readonly residentBytes: number;
+  /** NMSE of the numbers that are kept against the stored ones: 0 where every bit is kept, absent where nobody asked. */
+  readonly repackError?: number;
   /** Puts other values in its place, row-major: a training step. Throws UnsupportedError for a quantised weight. */
   replace(values: Float32Array): void;
 }

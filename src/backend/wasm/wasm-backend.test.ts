@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DisposedError } from "../../base/errors.ts";
+import { seededRandom } from "../../base/random.ts";
 import type { Backend, Executable, UploadOptions, WeightSource } from "../../tensor/backend.ts";
 import { dim } from "../../tensor/dim.ts";
 import type { StorageType } from "../../tensor/dtype.ts";
@@ -93,6 +94,27 @@ describe("bad weights", () => {
     expect(() => backend.lower(linearGraph(4, 16, 8), { weights: { w: weight } })).toThrow(DisposedError);
     expect(() => weight[Symbol.dispose]()).toThrow(DisposedError);
   });
+});
+
+// bugs: an error that nobody states; one large weight that coarsens its whole row
+test("the error of repacking is stated, and an outlier of fifty times costs its own block alone", async () => {
+  using backend = await createWasmBackend({ decode });
+  const random = seededRandom(17);
+  const values = Float32Array.from({ length: 64 * 1152 }, () => random.normal());
+  const measured = { precision: "integer", uses: ["linear"], measureRepack: true } as const;
+  const upload = () => backend.upload(stored("F32", [64, 1152], new Uint8Array(values.buffer)), measured);
+  using plain = await upload();
+  expect(plain.repackError).toBeGreaterThan(1e-5);
+  expect(plain.repackError).toBeLessThan(1e-4);
+  for (let row = 0; row < 64; row++) values[row * 1152 + 700] = 50;
+  using spiked = await upload();
+  // the lost energy of one block in nine grows, and the row's energy with it
+  expect(spiked.repackError).toBeLessThan(1e-3);
+  using kept = await backend.upload(stored("F32", [64, 1152], new Uint8Array(values.buffer)), {
+    ...measured,
+    precision: "float",
+  });
+  expect(kept.repackError).toBe(0);
 });
 
 describe("memory", () => {

@@ -4,7 +4,15 @@ import { STORAGE_BLOCKS } from "../../tensor/dtype.ts";
 import { WeightBytesError, WeightTypeError, WeightValueError } from "./errors.ts";
 import type { Heap } from "./heap.ts";
 import { layoutBytes, layoutFor, type WeightLayout } from "./weight-layout.ts";
-import { type DecodeStored, type StoredRows, storedBytes, writeFloats, writeStored } from "./weight-rows.ts";
+import {
+  addRepackLoss,
+  type DecodeStored,
+  type RepackLoss,
+  type StoredRows,
+  storedBytes,
+  writeFloats,
+  writeStored,
+} from "./weight-rows.ts";
 
 /** One form of a weight in memory. */
 export interface WeightForm {
@@ -20,14 +28,21 @@ export class WasmWeight implements ResidentWeight {
   readonly name: string;
   readonly shape: readonly number[];
   readonly precision: Precision;
+  readonly repackError?: number;
   readonly #forms: ReadonlyMap<WeightUse, WeightForm>;
   readonly #heap: Heap;
   #isDisposed = false;
 
-  constructor(source: WeightSource, precision: Precision, forms: ReadonlyMap<WeightUse, WeightForm>, heap: Heap) {
+  constructor(
+    source: WeightSource,
+    kept: { readonly precision: Precision; readonly repackError: number | undefined },
+    forms: ReadonlyMap<WeightUse, WeightForm>,
+    heap: Heap,
+  ) {
     this.name = source.name;
     this.shape = source.shape;
-    this.precision = precision;
+    this.precision = kept.precision;
+    if (kept.repackError !== undefined) this.repackError = kept.repackError;
     this.#forms = forms;
     this.#heap = heap;
   }
@@ -77,6 +92,9 @@ export class WasmWeight implements ResidentWeight {
 
 const formatOf = (layout: WeightLayout): string => (layout.kind === "rows" ? layout.element : layout.format);
 
+/** Keeps weights of zeros from dividing by zero. */
+const TINY = 1e-300;
+
 /** Elements read from the file at once. */
 const CHUNK_ELEMENTS = 1 << 20;
 
@@ -91,10 +109,13 @@ export async function uploadWeight(
 ): Promise<WasmWeight> {
   const forms = allocateForms(source, options, heap);
   const own = [...new Set(forms.values())];
+  const loss: RepackLoss = { lost: 0, energy: 0 };
+  const isMeasured = options.measureRepack === true && own.some(({ layout }) => formatOf(layout) === "I8x128");
   try {
     // every chunk is read once, whatever the number of forms
     await forChunks(source, options.signal, (stored) => {
       if (options.checkFinite === true) requireFinite(source, decode, stored);
+      if (isMeasured) addRepackLoss(loss, decodeRows(decode, stored), stored.rowLength);
       for (const { layout, isTransposed, address, bytes } of own) {
         // made again for each chunk: the memory may have grown while the file was read
         const target = new Uint8Array(heap.memory.buffer, address, bytes);
@@ -105,7 +126,8 @@ export async function uploadWeight(
     for (const { address, bytes } of own) heap.free(address, bytes);
     throw error;
   }
-  return new WasmWeight(source, options.precision, forms, heap);
+  const repackError = options.measureRepack === true ? loss.lost / Math.max(loss.energy, TINY) : undefined;
+  return new WasmWeight(source, { precision: options.precision, repackError }, forms, heap);
 }
 
 function allocateForms(source: WeightSource, options: UploadOptions, heap: Heap): ReadonlyMap<WeightUse, WeightForm> {
@@ -161,13 +183,14 @@ async function forChunks(
   }
 }
 
-function requireFinite(
-  source: WeightSource,
-  decode: DecodeStored,
-  { type, bytes, begin, rowLength }: StoredRows,
-): void {
+function decodeRows(decode: DecodeStored, { type, bytes }: StoredRows): Float32Array {
   const { elements, bytes: blockBytes } = STORAGE_BLOCKS[type];
-  const values = decode(type, bytes, (bytes.byteLength / blockBytes) * elements);
+  return decode(type, bytes, (bytes.byteLength / blockBytes) * elements);
+}
+
+function requireFinite(source: WeightSource, decode: DecodeStored, stored: StoredRows): void {
+  const { begin, rowLength } = stored;
+  const values = decodeRows(decode, stored);
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) throw new WeightValueError(source.name, begin + Math.floor(bad / rowLength), values[bad]);
 }

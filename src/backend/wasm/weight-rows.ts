@@ -117,3 +117,29 @@ function packTransposed<T extends Float32Array | Uint16Array>(
     for (let o = 0; o < out; o++) panels[((o >> 3) * into + k) * 8 + (o & 7)] = rows[r * out + o];
   }
 }
+
+/** Energy of decoded rows, and of what rounding them to 8 bit with a scale per 128 loses. */
+export interface RepackLoss {
+  lost: number;
+  energy: number;
+}
+
+const REPACK_BLOCK = 128;
+const REPACK_LEVELS = 127;
+
+/** Adds the loss of a chunk of decoded rows of `rowLength`, as packTowerRows rounds them. */
+export function addRepackLoss(loss: RepackLoss, rows: Float32Array, rowLength: number): void {
+  for (let row = 0; row < rows.length; row += rowLength) {
+    for (let block = row; block < row + rowLength; block += REPACK_BLOCK) {
+      const end = Math.min(row + rowLength, block + REPACK_BLOCK);
+      let top = 0;
+      for (let i = block; i < end; i++) top = Math.max(top, Math.abs(rows[i]));
+      const scale = top / REPACK_LEVELS;
+      for (let i = block; i < end; i++) {
+        const kept = scale === 0 ? 0 : Math.round(rows[i] / scale) * scale;
+        loss.lost += (rows[i] - kept) ** 2;
+        loss.energy += rows[i] ** 2;
+      }
+    }
+  }
+}
