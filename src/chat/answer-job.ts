@@ -162,7 +162,7 @@ async function startAnswer(
   // the tower goes first, so that it can leave before the language model comes
   if (placed.length > 0 && !isKept) rows = await pictures.rows(placed, { onView: progress("views"), signal });
   const encodedMs = platform.nowMs();
-  const cache = await runtime.cache();
+  const cache = await runtime.cache(signal);
   const start = await prefill(
     cache,
     {

@@ -1,5 +1,5 @@
 import { plannedWeightBytes } from "../backend/registry.ts";
-import { ArgumentError, DisposedError } from "../base/errors.ts";
+import { AbortedError, ArgumentError, DisposedError } from "../base/errors.ts";
 import type { Patches } from "../image/patchify.ts";
 import { bindModel, type ModelWeights } from "../model/bind-model.ts";
 import { describeModel } from "../model/minicpmv/registry.ts";
@@ -192,11 +192,15 @@ export class ModelRuntime implements AsyncDisposable {
     return this.#inTurn(async () => {
       if (!this.plan.keepsBoth) this.#freeDecoder();
       const { onProgress, signal, downsample } = options;
-      const runner = await this.#loadVision(this.descriptionFor(downsample).encoder);
-      const encoded = await runner.encode(views, {
-        ...(onProgress === undefined ? {} : { onProgress }),
-        ...(signal === undefined ? {} : { signal }),
-      });
+      const runner = await this.#loadVision(this.descriptionFor(downsample).encoder, signal);
+      const encoded = await runner
+        .encode(views, {
+          ...(onProgress === undefined ? {} : { onProgress }),
+          ...(signal === undefined ? {} : { signal }),
+        })
+        .catch((error: unknown) => {
+          throw signal?.aborted === true ? new AbortedError("The answer", { cause: error }) : error;
+        });
       this.#encodedViews += views.length;
       this.#notePeak();
       if (!this.plan.keepsBoth) this.#freeVision();
@@ -205,8 +209,8 @@ export class ModelRuntime implements AsyncDisposable {
   }
 
   /** The decoder with its cache, loaded if it is not. */
-  cache(): Promise<DecoderCache> {
-    return this.#inTurn(() => this.#loadDecoder());
+  cache(signal?: AbortSignal): Promise<DecoderCache> {
+    return this.#inTurn(() => this.#loadDecoder(signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -243,8 +247,8 @@ export class ModelRuntime implements AsyncDisposable {
     return result;
   }
 
-  async #loadVision(encoder: VisionEncoder): Promise<VisionRunner> {
-    this.#vision ??= { part: await this.#upload("tower", this.#sources.vision), runners: new Map() };
+  async #loadVision(encoder: VisionEncoder, signal?: AbortSignal): Promise<VisionRunner> {
+    this.#vision ??= { part: await this.#upload("tower", this.#sources.vision, signal), runners: new Map() };
     const { part, runners } = this.#vision;
     let runner = runners.get(encoder);
     if (runner === undefined) {
@@ -255,9 +259,9 @@ export class ModelRuntime implements AsyncDisposable {
     return runner;
   }
 
-  async #loadDecoder(): Promise<DecoderCache> {
+  async #loadDecoder(signal?: AbortSignal): Promise<DecoderCache> {
     if (this.#decoder !== undefined) return this.#decoder.cache;
-    const part = await this.#upload("language model", this.#sources.decoder);
+    const part = await this.#upload("language model", this.#sources.decoder, signal);
     const decoder = new DecoderRunner({ ...this.#decoderOptions, backend: this.backend, weights: part.weights });
     const cache = { decoder, queue: new StepQueue(decoder), pool: new SequencePool(decoder) };
     this.#decoder = { part, cache };
@@ -279,15 +283,20 @@ export class ModelRuntime implements AsyncDisposable {
     return bytes;
   }
 
-  async #upload(part: PartName, sources: ModelWeights["vision"]): Promise<ResidentPart> {
-    const { backend, nowMs, onLoad, signal } = this.#options;
+  async #upload(
+    part: PartName,
+    sources: ModelWeights["vision"],
+    request: AbortSignal | undefined,
+  ): Promise<ResidentPart> {
+    const { backend, nowMs, onLoad } = this.#options;
+    const signals = [this.#options.signal, request].filter((signal) => signal !== undefined);
     const startedMs = nowMs();
     const resident = await uploadPart({
       backend,
       sources,
       uses: this.#uses,
       precisionOf: (source, uses) => this.#precisionOf(part, source, uses),
-      signal,
+      signal: AbortSignal.any(signals),
       onProgress: (done, total) => onLoad?.(part, done, total),
     });
     this.#loads.push({ part, ms: nowMs() - startedMs, residentBytes: resident.residentBytes });

@@ -54,6 +54,8 @@ export async function uploadPart(request: UploadRequest): Promise<ResidentPart> 
     }
   } catch (error) {
     for (const weight of Object.values(weights)) weight[Symbol.dispose]();
+    // backends and files throw the signal's own reason
+    if (signal?.aborted === true) throw new AbortedError("Loading the model", { cause: error });
     throw error;
   }
   return new ResidentPart(weights);

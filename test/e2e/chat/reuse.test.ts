@@ -102,6 +102,21 @@ test("an abort ends the answer within one step and leaves the model usable", asy
   for (let i = 0; i < 6; i++) await model.complete(messages, { ...RECORDED, maxNewTokens: 2 });
 });
 
+// catches a signal that nobody hears while weights are loaded or views encoded, and a part left half loaded
+test.each(["loading", "encoding"])("an abort while %s ends the answer, and the next one succeeds", async (stage) => {
+  const messages = await recordedMessages("v2.6", "landscape");
+  const abort = new AbortController();
+  await using model = await tinyModel("v2.6", { onLoad: () => (stage === "loading" ? abort.abort() : undefined) });
+  const job = (async () => {
+    for await (const { type } of model.chat(messages, { ...RECORDED, signal: abort.signal })) {
+      if (type === "progress") abort.abort();
+    }
+  })();
+  await expect(job).rejects.toBeInstanceOf(AbortedError);
+  expect(model.stats.steps).toBe(0);
+  expect((await model.complete(messages, { ...RECORDED, maxNewTokens: 2 })).tokens).toHaveLength(2);
+});
+
 // catches a reader who leaves early and a sequence that is never given back
 test("leaving the stream early frees its place", async () => {
   const messages = await recordedMessages("v2.6", "small");
