@@ -1,6 +1,7 @@
 import type { BenchCase } from "../../scripts/bench-lib.ts";
 import { attentionScratchBytes } from "../../src/backend/wasm/kernels/attention-f32.ts";
 import { attentionInt8ScratchBytes } from "../../src/backend/wasm/kernels/attention-int8.ts";
+import { deltaChunkScratchBytes } from "../../src/backend/wasm/kernels/delta-chunk.ts";
 import { FLOAT_SCRATCH_BYTES } from "../../src/backend/wasm/kernels/gemm-float.ts";
 import { FORMAT_ACTIVATIONS, GEMM_SCRATCH_BYTES } from "../../src/backend/wasm/kernels/gemm-quantised.ts";
 import { towerPanelBytes } from "../../src/backend/wasm/kernels/gemm-tower.ts";
@@ -192,6 +193,34 @@ const elementwise: CaseGroup = (team) => {
   return onThreads(team, [...unary, quantise("i8x256"), quantise("u7x128"), fused]);
 };
 
+const recurrent: CaseGroup = (team) => {
+  const [rows, heads, width] = [256, 16, 128];
+  const [headBytes, rowBytes] = [width * 4, heads * width * 4];
+  const small = team.place(waves(rows * heads * width).map((value) => value / 32));
+  const y = team.reserve(rows * rowBytes);
+  const gates = [
+    team.place(waves(rows * heads).map((value) => -Math.abs(value) / 8)),
+    team.place(waves(rows * heads).map(Math.abs)),
+  ];
+  const state = team.place(new Float32Array(heads * width * width));
+  const sequence = team.place(new Int32Array(rows));
+  const scratch = perPart(team, deltaChunkScratchBytes(width, width));
+  const strides = [headBytes, rowBytes];
+  const operands = [small, small, ...strides, small, ...strides, y, ...strides, ...gates, state, sequence, rows];
+  // three products with the state for each row and head
+  const work = 6 * rows * heads * width * width;
+  return onThreads(
+    team,
+    (["deltaNet", "deltaNetChunk"] as const).map((kernel): SplitCase => {
+      const split = (part: number, parts: number) => {
+        const args = [...operands, ...share(heads, 1, part, parts), heads, width, width];
+        return { kernel, args: kernel === "deltaNet" ? args : [...args, scratch[part]] };
+      };
+      return { name: `${kernel} ${rows}×${heads}×${width}×${width}`, unit: "GFLOP/s", work, split };
+    }),
+  );
+};
+
 /** All groups by the name that the command line selects. */
 export const CASE_GROUPS: Readonly<Record<string, CaseGroup>> = {
   gemm: integerGemm,
@@ -199,4 +228,5 @@ export const CASE_GROUPS: Readonly<Record<string, CaseGroup>> = {
   gemv: matrixVector,
   attention,
   elementwise,
+  recurrent,
 };

@@ -1,6 +1,7 @@
 import { ModuleBuilder } from "../emit/module-builder.ts";
 import { attentionFamily } from "./attention-f32.ts";
 import { attentionInt8Family } from "./attention-int8.ts";
+import { deltaChunkFamily } from "./delta-chunk.ts";
 import { elementwiseFamily } from "./elementwise.ts";
 import { fusedFamily } from "./fused-quantise.ts";
 import { emitGemmF32, gemmF32 } from "./gemm-f32.ts";
@@ -19,12 +20,13 @@ import { emitF32Tiles } from "./tile-f32.ts";
 export const MAXIMUM_MEMORY_PAGES = 65536;
 
 const f32Family: KernelFamily = {
-  signatures: [gemmF32, ...attentionFamily.signatures, ...floatGemmFamily.signatures],
+  signatures: [gemmF32, ...attentionFamily.signatures, ...floatGemmFamily.signatures, ...deltaChunkFamily.signatures],
   emit: (module, variant) => {
     const tiles = emitF32Tiles(module, variant);
     emitGemmF32(module, tiles);
     attentionFamily.emit(module, variant, tiles);
     floatGemmFamily.emit(module, variant, tiles);
+    deltaChunkFamily.emit(module, variant, tiles);
   },
 };
 

@@ -34,12 +34,8 @@ const causalConv = kernelSignature("causalConv", [
   "taps",
 ]);
 
-/**
- * q, k, y [H, T, …] by byte strides of head and row (one pair for q and k, one for v and y); decay, beta f32[T][H];
- * state f32[sequence][H][C][N], updated in place; sequence i32[T]. C, N multiples of 8. Threads take heads. v and y may
- * be the same memory.
- */
-const deltaNet = kernelSignature("deltaNet", [
+/** Arguments of both forms of the delta rule. */
+export const DELTA_ARGUMENTS = [
   "q",
   "k",
   "keyHeadStride",
@@ -60,7 +56,14 @@ const deltaNet = kernelSignature("deltaNet", [
   "heads",
   "keyWidth",
   "valueWidth",
-]);
+] as const;
+
+/**
+ * q, k, y [H, T, …] by byte strides of head and row (one pair for q and k, one for v and y); decay, beta f32[T][H];
+ * state f32[sequence][H][C][N], updated in place; sequence i32[T]. C, N multiples of 8. Threads take heads. v and y may
+ * be the same memory.
+ */
+const deltaNet = kernelSignature("deltaNet", DELTA_ARGUMENTS);
 
 function emitConv(module: ModuleBuilder, variant: KernelVariant): void {
   const madd = multiplyAdd(variant);
