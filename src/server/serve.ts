@@ -42,6 +42,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     engine: () => engine,
     ...(log === undefined ? {} : { log }),
   });
+  if (!LOOPBACK.test(host) && settings.keys.length === 0) {
+    log?.(`Whoever reaches ${host} can use this model and its media root. Set a key with --api-key.`);
+  }
   const server = createAdaptorServer({ fetch: app.app.fetch });
   const address = await listen(server, { host, port });
   const ready = options.load().then((loaded) => {
