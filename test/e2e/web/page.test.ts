@@ -94,6 +94,18 @@ play("offline after the first visit: reload, ask again, delete the chat", async 
   await context.setOffline(false);
 });
 
+// catches a broken file that is sent to the model, or refused without a word
+play("what is not a picture is refused in words", async () => {
+  const picker = page.getByLabel("Pictures to ask about");
+  await picker.setInputFiles({ name: "a.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+  await page.getByRole("alert").getByText("This picture cannot be read here.").waitFor();
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await picker.setInputFiles({ name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("text") });
+  await page.getByRole("alert").getByText("That file is not a picture.").waitFor();
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  expect(await page.getByText("Remove picture").count()).toBe(0);
+});
+
 // catches a kept answer whose boxes cannot be tapped, and Markdown that brings scripts, pictures or links onto the page
 play("a kept chat: tap a value and see where it was read", async () => {
   const picture = [...(await readFile(`${GOLDEN}landscape.png`))];
