@@ -1,6 +1,7 @@
 /** Uses the packed package as a user would: installed alone in an empty folder, on every Node that it supports. */
 import { spawnSync } from "node:child_process";
 import {
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -12,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 
 const ROOT = join(import.meta.dirname, "..");
 const TINY_MODEL = join(ROOT, "test/golden/ladder/v2.6");
@@ -137,6 +139,7 @@ export function consumerProblems(
       ...(installedBytes > INSTALLED_LIMIT_BYTES ? [`installed it takes ${installedBytes} bytes`] : []),
       ...nodes.flatMap((node) => useProblems(home, node, manifest)),
       ...testProblems(join(modules, "minicpmv")),
+      ...bundleProblems(home),
     ];
     return { problems, nodes, installedBytes };
   } finally {
@@ -153,6 +156,21 @@ function testProblems(folder: string): readonly string[] {
     env: { ...process.env, MINICPMV_PACKAGE: folder },
   });
   return status === 0 ? [] : ["tests fail on the installed files"];
+}
+
+/** Builds the example's page against the installed package, whose Node side must stay out of it. */
+function bundleProblems(home: string): readonly string[] {
+  cpSync(join(ROOT, "examples/vite"), join(home, "page"), { recursive: true });
+  rmSync(join(home, "page/vite.config.ts"));
+  const vite = JSON.stringify(pathToFileURL(join(ROOT, "node_modules/vite/dist/node/index.js")).href);
+  const settings = { root: "page", configFile: false, logLevel: "error", worker: { format: "es" } };
+  const script = `import { build } from ${vite};\nawait build(${JSON.stringify(settings)});\n`;
+  writeFileSync(join(home, "build.js"), script);
+  const built = run(process.execPath, ["build.js"], home);
+  if (!built.ok) return [`Vite cannot bundle it: ${built.tail}`];
+  const assets = join(home, "page/dist/assets");
+  const withNode = readdirSync(assets).filter((name) => /["'`]node:/.test(readFileSync(join(assets, name), "utf8")));
+  return withNode.map((name) => `a page built with it asks for Node's modules in ${name}`);
 }
 
 function useProblems(
