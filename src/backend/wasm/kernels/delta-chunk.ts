@@ -1,4 +1,4 @@
-// The gated delta rule in chunks of 64 rows, for prefill: products of matrices in place of a pass over the state per row.
+// The gated delta rule in chunks of rows, for prefill: products of matrices in place of a pass over the state per row.
 // With G the running sum of g in the chunk and D_ij = e^{G_i − G_j}:
 //   ṽ_i = β_i (v_i − e^{G_i} Sᵀk_i) − Σ_{j<i} β_i (k_i·k_j) D_ij ṽ_j     a triangular solve, six rows at a time
 //   y_i = e^{G_i} Sᵀq_i + Σ_{j≤i} (q_i·k_j) D_ij ṽ_j;   S ← e^{G_last} S + Σ_j e^{G_last − G_j} k_j ṽ_jᵀ
@@ -18,7 +18,8 @@ import { DELTA_ARGUMENTS } from "./recurrent.ts";
 import type { F32Tiles } from "./tile-f32.ts";
 import { TILE_COLUMNS, TILE_FLAG, TILE_ROWS } from "./tile-f32.ts";
 
-const CHUNK = 64;
+/** Of 16 to 64 rows the fastest on one core: the squares grow with it, the passes over the state are already few. */
+const CHUNK = 16;
 const CHUNK_BYTES = CHUNK * 4;
 const SQUARE_BYTES = CHUNK * CHUNK_BYTES;
 const PARTS = ["sums", "gains", "rests", "betas", "known", "seen", "keys", "values"] as const;
@@ -39,7 +40,7 @@ interface Chunk {
   readonly p: Parameters;
   readonly math: VectorMath;
   readonly product: FunctionHandle;
-  /** sums G, gains e^G, rests e^{G_last − G}, betas f32[64]; known −β k·k D, seen q·k D [64][64]; keys [C][64]; values ṽ [64][N]. */
+  /** sums G, gains e^G, rests e^{G_last − G}, betas f32[chunk]; known −β k·k D, seen q·k D [chunk][chunk]; keys [C][chunk]; values ṽ [chunk][N]. */
   readonly at: Readonly<Record<Part, Local<"i32">>>;
   readonly rows: Local<"i32">;
   readonly q: Local<"i32">;
@@ -109,7 +110,7 @@ function emitGates(f: FunctionBuilder, c: Chunk, row: I32, head: I32): void {
   });
 }
 
-/** Keys as [C][64]. */
+/** Keys as [C][chunk]. */
 function emitTranspose(f: FunctionBuilder, c: Chunk): void {
   const t = f.i32();
   f.for(t, { from: 0, below: c.rows }, () => {
