@@ -26,7 +26,7 @@ export async function openLanguageModel(path: string, precision: Precision): Pro
   const checkpoint = await openCheckpoint(await openSource(path));
   const config = await ggufDecoder(checkpoint);
   const backend = await createWasmBackend({ decode: dequantise, startWorker: startNodeWorker, threadCount: 2 });
-  const options = { config, contextLength: 1024, cacheType: "f32", capacities: [1, 512] } as const;
+  const options = { config, contextLength: 1024, cacheType: "f32", capacities: [1, 512], selectedRows: 512 } as const;
   const graphs = decoderGraphs(options).map(({ graph }) => graph);
   const reader = new WeightReader(checkpoint);
   const naming = ggufLanguageNaming(checkpoint.metadata.string("general.architecture") ?? "");
