@@ -1,6 +1,7 @@
 // softmax(q·kᵀ·scale)·v in 8 bit: queries signed, keys 0…127 with a zero point, both with one scale per head and position;
 // softmax weights 0…127 against the largest of their block of 64 keys; values signed with one scale per channel and block.
-// Sums and the output stay f32, the exponential of a weight is as fine as its rounding needs, weights are normalised by the sum of what was rounded.
+// Sums and the output stay f32, the exponential of a weight is as fine as its rounding needs, and weights are normalised by
+// the sum of what was rounded.
 // Blocks of 512 virtual rows (token · groupSize + head), because packing 64 keys costs as much as 30 rows of work.
 
 import type { I32, Local } from "../emit/expression.ts";
