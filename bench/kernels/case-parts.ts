@@ -3,7 +3,7 @@ import { type ActivationKind, activationBytes } from "../../src/backend/wasm/ker
 import type { KernelCall, KernelTeam } from "./kernel-team.ts";
 
 const GIGA = 1e9;
-export const THREAD_COUNTS = [1, 2] as const;
+const THREAD_COUNTS = [1, 2] as const;
 
 /** A case before it is known how many threads run it. */
 export interface SplitCase {
