@@ -2,6 +2,7 @@
 import { randomFillSync } from "node:crypto";
 import ort from "onnxruntime-node";
 import { MessageWriter } from "../../src/backend/onnx/protobuf.ts";
+import { seededRandom } from "../../src/base/random.ts";
 
 /** A product of [rows, into] with a constant [into, out]. */
 export interface MatmulShape {
@@ -50,7 +51,8 @@ function modelOf(kind: MatmulKind, { rows, into, out }: MatmulShape): Uint8Array
 
 function writeFloatProduct(graph: MessageWriter, into: number, out: number): void {
   graph.message(1, (node) => node.string(1, "x").string(1, "w").string(2, "y").string(4, "MatMul"));
-  const values = Float32Array.from({ length: into * out }, () => Math.random() - 0.5);
+  const random = seededRandom(into);
+  const values = Float32Array.from({ length: into * out }, () => random.next() - 0.5);
   writeTensor(graph, { name: "w", type: FLOAT, shape: [into, out], bytes: new Uint8Array(values.buffer) });
 }
 

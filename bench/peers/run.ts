@@ -15,6 +15,7 @@ import {
   report,
   requireQuietMachine,
 } from "../../scripts/bench-lib.ts";
+import { seededRandom } from "../../src/base/random.ts";
 import { type MeasuredEncoder, type MeasuredModel, openEncoder, openLanguageModel } from "./engine.ts";
 import { LlamaCpp } from "./llama-cpp.ts";
 import { matmulCases, normalisedError } from "./matmul.ts";
@@ -167,8 +168,9 @@ async function measureSeries(series: readonly Series[], { rounds, isTrial }: Set
 
 /** A square of noise: PNG, 8 bit RGB, no filter. */
 function noisePng(side: number): Uint8Array {
+  const random = seededRandom(side);
   const rows = Uint8Array.from({ length: side * (1 + 3 * side) }, (_, i) =>
-    i % (1 + 3 * side) === 0 ? 0 : Math.floor(Math.random() * 256),
+    i % (1 + 3 * side) === 0 ? 0 : random.below(256),
   );
   const header = new DataView(new ArrayBuffer(13));
   header.setUint32(0, side);

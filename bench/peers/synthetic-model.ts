@@ -5,6 +5,7 @@ import { randomFillSync } from "node:crypto";
 import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { numberToFloat16 } from "../../src/base/float16.ts";
+import { seededRandom } from "../../src/base/random.ts";
 import { type TensorToWrite, writeGguf } from "../../src/quantize/gguf-writer.ts";
 import { fileSink } from "../../src/quantize/node/file-sink.ts";
 import { StringList } from "../../src/weights/gguf/string-list.ts";
@@ -87,7 +88,8 @@ function tensor({ name, type, shape, value }: Fill): TensorToWrite {
 
 function randomBlocks(type: GgmlType): Uint8Array<ArrayBuffer> {
   const { bytes, elements } = blockFormat(type);
-  const uniform = (): number => (Math.random() * 2 - 1) * DEVIATION * Math.sqrt(3);
+  const random = seededRandom(CHUNK_BLOCKS);
+  const uniform = (): number => (random.next() * 2 - 1) * DEVIATION * Math.sqrt(3);
   if (type === "F32") return new Uint8Array(Float32Array.from({ length: CHUNK_BLOCKS }, uniform).buffer);
   if (type === "F16") {
     return new Uint8Array(Uint16Array.from({ length: CHUNK_BLOCKS }, () => numberToFloat16(uniform())).buffer);
