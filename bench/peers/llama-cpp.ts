@@ -10,7 +10,8 @@ import { promisify } from "node:util";
 import type { SyntheticPair } from "./synthetic-model.ts";
 
 const execute = promisify(execFile);
-const OUTPUT_BYTES = 2 ** 26;
+// -v tells about every token of the vocabulary
+const OUTPUT_BYTES = 2 ** 28;
 
 /** Rates of one call of llama-bench, tokens a second. */
 export interface LlamaRates {
@@ -41,7 +42,7 @@ export class LlamaCpp {
     const files = ["-m", pair.language, "--mmproj", pair.projector, "--image", picture];
     const how = ["-t", `${threads}`, "-fa", "off", "-ngl", "0", "-n", "1", "-c", "1024", "-p", "?", "-v"];
     const out = await this.#run("llama-mtmd-cli", [...files, ...how]);
-    const found = /encoded in (\d+) ms/.exec(out);
+    const found = /(?:encoded|encoding done) in (\d+) ms/.exec(out);
     return found === null ? Number.NaN : Number(found[1]);
   }
 
