@@ -84,8 +84,19 @@ function drawInputs(
   return inputs;
 }
 
+/** A case bound to a backend: replayed as often as wanted. */
+export interface BoundCase extends Disposable {
+  run(): Promise<RunResult[]>;
+}
+
 /** Runs every step of a case on a backend and gives all outputs. */
 export async function runCase(backend: Backend, prepared: PreparedCase, precision: Precision): Promise<RunResult[]> {
+  using bound = await bindCase(backend, prepared, precision);
+  return await bound.run();
+}
+
+/** Uploads a case's weights, makes its states and lowers its graph. */
+export async function bindCase(backend: Backend, prepared: PreparedCase, precision: Precision): Promise<BoundCase> {
   const { graph } = prepared;
   const uses = weightUses([graph]);
   const weights: Record<string, ResidentWeight> = {};
@@ -98,11 +109,17 @@ export async function runCase(backend: Backend, prepared: PreparedCase, precisio
   }
   for (const name of Object.keys(graph.states)) states[name] = owned.use(backend.createState(graph, name));
   const executable = owned.use(backend.lower(graph, { weights, states, precision }));
-  const results: RunResult[] = [];
-  for (const { step, inputs } of prepared.steps) {
-    results.push(await executable.run({ extents: step.extents, inputs }));
-  }
-  return results;
+  const held = owned.move();
+  return {
+    run: async () => {
+      const results: RunResult[] = [];
+      for (const { step, inputs } of prepared.steps) {
+        results.push(await executable.run({ extents: step.extents, inputs }));
+      }
+      return results;
+    },
+    [Symbol.dispose]: () => held.dispose(),
+  };
 }
 
 /** Σ(a − b)² / Σ b² over one output; NaN anywhere gives NaN. */
