@@ -1,5 +1,7 @@
 export { type Adapter, type AdapterFolder, readAdapter, writeAdapter } from "./train/checkpoint/peft.ts";
 export type { DataFormat } from "./train/data/formats.ts";
+export type { ChatSample } from "./train/data/sample.ts";
+export { shareGptInfo, writeShareGpt } from "./train/data/share-gpt.ts";
 export {
   CheckpointMismatchError,
   DataSampleError,

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { crc32, deflateSync } from "node:zlib";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Model } from "../../../src/chat/model.ts";
 import { tinyFolder, tinyModel } from "../chat/tiny-model.ts";
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => model[Symbol.asyncDispose]());
 
-function drawn(width: number, height: number): sharp.Sharp {
+function drawn(width: number, height: number): Sharp {
   return sharp({ create: { width, height, channels: 3, background: "#a05030" } });
 }
 
