@@ -1,6 +1,7 @@
 // npm run bench -- peers [--layers n] [--tower F16|Q8_0] [--rounds n] [--trial]: this engine, llama.cpp and onnxruntime on the same
 // work, one after the other in every round. llama.cpp takes part where LLAMA_CPP_BIN names the folder of its tools (llama-cpp.ts says
-// how to build it). With --trial a busy machine is accepted, and nothing is recorded.
+// how to build it). llama.cpp runs the feed-forward of the last layer for the wanted rows alone, so a prefill compares only where that layer
+// is a small share: take many layers. With --trial a busy machine is accepted, and nothing is recorded.
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
