@@ -10,11 +10,14 @@ test("a run killed at random moments ends with the bits of one that was not", as
   const folder = await mkdtemp(join(tmpdir(), "train-kill-"));
   const seed = 11;
   try {
-    const options = { kind: "onnx", random: seededRandom(seed), longestMs: 300 } as const;
+    const options = { kind: "onnx", random: seededRandom(seed), longestMs: 100 } as const;
     const whole = await trainThroughKills(join(folder, "whole"), { ...options, kills: 0 });
-    const killed = await trainThroughKills(join(folder, "killed"), { ...options, kills: 4 });
-    expect(killed.kills, `seed ${seed}`).toBeGreaterThan(1);
-    expect(killed.weights.equals(whole.weights), `seed ${seed}`).toBe(true);
+    // a fast machine may end a run before it was struck often, so there are as many runs as it takes
+    for (let struck = 0; struck < 4; ) {
+      const killed = await trainThroughKills(join(folder, "killed"), { ...options, kills: 4 - struck });
+      expect(killed.weights.equals(whole.weights), `seed ${seed}`).toBe(true);
+      struck += killed.kills;
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
