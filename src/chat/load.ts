@@ -1,4 +1,5 @@
 import { type BackendName, createBackend } from "../backend/registry.ts";
+import { memoriesFor } from "../backend/wasm/memories.ts";
 import type { ModelOptions } from "../model/minicpmv/version.ts";
 import type { CacheType } from "../nn/kv-cache.ts";
 import type { LoadOrder } from "../runtime/memory-plan.ts";
@@ -60,6 +61,7 @@ export async function loadOn(platform: Platform, reference: ModelReference, opti
       tower: tower === "auto" ? await notedTowerPath(platform, parts) : tower,
       backend,
       nowMs: () => platform.nowMs(),
+      processPeakBytes: platform.processPeakBytes,
       memoryBudgetBytes: options.memoryBytes ?? platform.memoryBytes,
       model: options,
     });
@@ -75,12 +77,14 @@ export async function loadOn(platform: Platform, reference: ModelReference, opti
 /** A backend with the threads that were asked for, or the best number of them. */
 export async function backendOn(
   platform: Platform,
-  { backend = "wasm", threads = "auto" }: Pick<LoadOptions, "backend" | "threads">,
+  { backend = "wasm", threads = "auto", memoryBytes }: Pick<LoadOptions, "backend" | "threads" | "memoryBytes">,
 ): Promise<Backend> {
   const create = (threadCount: number): Promise<Backend> =>
     createBackend(backend, {
       decode: dequantise,
       threadCount,
+      memoryCount: memoriesFor(memoryBytes ?? platform.memoryBytes),
+      ...platform.memories,
       ...(platform.startWorker === undefined ? {} : { startWorker: platform.startWorker }),
     });
   return create(threads === "auto" ? await bestThreadCount(platform, create) : threads);

@@ -1,3 +1,4 @@
+import { memoriesFor } from "../backend/wasm/memories.ts";
 import type { WeightSource } from "../tensor/backend.ts";
 import type { Graph } from "../tensor/graph.ts";
 import { plan, requireFits } from "../tensor/planner.ts";
@@ -68,7 +69,8 @@ function planPart({ weightBytes, graphs }: PartRequest): PartPlan {
   return {
     weightBytes,
     stateBytes: Math.max(0, ...plans.map((each) => each.stateBytes)),
-    workspaceBytes: Math.max(0, ...plans.map((each) => each.arenaBytes + each.inputBytes)),
+    // layers in several memories compute in an arena of each
+    workspaceBytes: memoriesFor(weightBytes) * Math.max(0, ...plans.map((each) => each.arenaBytes + each.inputBytes)),
   };
 }
 

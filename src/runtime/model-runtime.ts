@@ -27,6 +27,8 @@ const DEFAULT_SEQUENCE_COUNT = 4;
 export interface RuntimeOptions {
   readonly backend: Backend;
   readonly nowMs: () => number;
+  /** Most memory that the process ever held, where that can be known. */
+  readonly processPeakBytes?: (() => number) | undefined;
   readonly memoryBudgetBytes: number;
   readonly load?: LoadOrder | undefined;
   readonly kernels?: KernelChoice | undefined;
@@ -65,6 +67,11 @@ export interface RuntimeStats {
   readonly loads: readonly LoadRecord[];
   readonly residentBytes: number;
   readonly peakResidentBytes: number;
+  /** What the peak was made of; the rest are workspaces. */
+  readonly peakWeightBytes: number;
+  readonly peakCacheBytes: number;
+  /** Most memory that the process ever held, engine and all; undefined in a page. */
+  readonly processPeakBytes: number | undefined;
   readonly plannedPeakBytes: number;
   /** Views that were encoded, and steps and rows that the decoder ran. */
   readonly encodedViews: number;
@@ -87,7 +94,7 @@ export class ModelRuntime implements AsyncDisposable {
   readonly #sources: ModelWeights;
   readonly #uses: Readonly<Record<string, readonly WeightUse[]>>;
   readonly #loads: LoadRecord[] = [];
-  #peakResidentBytes = 0;
+  #peak = { residentBytes: 0, weightBytes: 0, cacheBytes: 0 };
   #encodedViews = 0;
   #past = { steps: 0, rows: 0 };
   /** The same model with the other number of patches to a token, where a version has two. */
@@ -145,10 +152,14 @@ export class ModelRuntime implements AsyncDisposable {
 
   get stats(): RuntimeStats {
     const counts = this.#decoder?.cache.queue.counts ?? { steps: 0, rows: 0 };
+    this.#notePeak();
     return {
       loads: [...this.#loads],
       residentBytes: this.backend.residentBytes,
-      peakResidentBytes: Math.max(this.#peakResidentBytes, this.backend.residentBytes),
+      peakResidentBytes: this.#peak.residentBytes,
+      peakWeightBytes: this.#peak.weightBytes,
+      peakCacheBytes: this.#peak.cacheBytes,
+      processPeakBytes: this.#options.processPeakBytes?.(),
       plannedPeakBytes: this.plan.peakBytes,
       encodedViews: this.#encodedViews,
       steps: this.#past.steps + counts.steps,
@@ -322,7 +333,14 @@ export class ModelRuntime implements AsyncDisposable {
   }
 
   #notePeak(): void {
-    this.#peakResidentBytes = Math.max(this.#peakResidentBytes, this.backend.residentBytes);
+    const { residentBytes } = this.backend;
+    if (residentBytes <= this.#peak.residentBytes) return;
+    const parts = [this.#vision?.part, this.#decoder?.part];
+    this.#peak = {
+      residentBytes,
+      weightBytes: parts.reduce((sum, part) => sum + (part?.residentBytes ?? 0), 0),
+      cacheBytes: this.#decoder?.cache.decoder.stateBytes ?? 0,
+    };
   }
 }
 

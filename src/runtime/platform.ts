@@ -1,4 +1,5 @@
 import type { StartWorker } from "../backend/wasm/thread-pool.ts";
+import type { WasmBackendOptions } from "../backend/wasm/wasm-backend.ts";
 import type { ImageDecoders } from "../image/decode-image.ts";
 import type { ByteSource } from "../io/byte-source.ts";
 import type { DownloadProgress } from "../io/hub/progress.ts";
@@ -42,6 +43,10 @@ export interface Platform {
   readonly coreCount: number;
   /** Memory that a model may take unless told otherwise. */
   readonly memoryBytes: number;
+  /** How weights are spread over WebAssembly memories, where it is not to follow from what a model may take: for tests. */
+  readonly memories?: Pick<WasmBackendOptions, "memoryCount" | "memories">;
+  /** Most memory that the whole process ever held, where that can be known. */
+  readonly processPeakBytes?: () => number;
   readonly imageDecoders: ImageDecoders;
   nowMs(): number;
   /** What was found out about this device earlier, such as its best thread count. */

@@ -8,23 +8,26 @@ export interface MemoryViews {
 }
 
 export function memoryViews(memory: WebAssembly.Memory): MemoryViews {
-  return { floats: new Float32Array(memory.buffer), integers: new Int32Array(memory.buffer) };
+  // a memory that was never used has no byte to view
+  const length = Math.floor(memory.buffer.byteLength / ELEMENT_BYTES);
+  return { floats: new Float32Array(memory.buffer, 0, length), integers: new Int32Array(memory.buffer, 0, length) };
 }
 
 interface Access {
   readonly place: Place;
   readonly dims: readonly Dim[];
   readonly extents: Extents;
-  readonly arenaAddress: number;
+  /** Where the arena of each memory lies. */
+  readonly arenas: readonly number[];
 }
 
 /** Calls `visit` for each run of `width` elements: index in memory, index in row-major order of the dims. */
 function forRuns(
-  { place, dims, extents, arenaAddress }: Access,
+  { place, dims, extents, arenas }: Access,
   visit: (memoryIndex: number, index: number) => void,
 ): number {
   const shape = extentsOf(dims, extents);
-  const base = (place.buffer.address(arenaAddress) + place.offsetBytes) / ELEMENT_BYTES;
+  const base = (place.buffer.address(arenas) + place.offsetBytes) / ELEMENT_BYTES;
   const total = shape.reduce((product, n) => product * n, 1);
   const rowCount = total / (place.width * place.headCount);
   for (let head = 0; head < place.headCount; head++) {
@@ -59,9 +62,9 @@ export function writeValue(access: Access, target: Float32Array | Int32Array, da
 
 /** Copies row-major data that fills whole rows: inputs, whose places have no gaps. */
 export function writeDense(
-  { place, arenaAddress }: Access,
+  { place, arenas }: Access,
   target: Float32Array | Int32Array,
   data: Float32Array | Int32Array,
 ): void {
-  target.set(data, (place.buffer.address(arenaAddress) + place.offsetBytes) / ELEMENT_BYTES);
+  target.set(data, (place.buffer.address(arenas) + place.offsetBytes) / ELEMENT_BYTES);
 }

@@ -3,28 +3,39 @@ import { roundUp } from "../../tensor/planner.ts";
 /** Memory that a plan refers to before its address is known. */
 export interface PlacedBuffer {
   readonly bytes: number;
-  /** Absolute address, given where the arena lies now. */
-  address(arenaAddress: number): number;
+  /** Index of the memory that it lies in. */
+  readonly memory: number;
+  /** Address in that memory, given where the arena of each memory lies now. */
+  address(arenas: readonly number[]): number;
+}
+
+/** Where something that stays lies: a weight, a state, a constant. */
+export interface Region {
+  readonly memory: number;
+  readonly address: number;
+  readonly bytes: number;
 }
 
 /** Memory with an address of its own: a weight or a state. */
-export function fixedBuffer(address: number, bytes: number): PlacedBuffer {
-  return { bytes, address: () => address };
+export function fixedBuffer({ memory, address, bytes }: Region): PlacedBuffer {
+  return { memory, bytes, address: () => address };
 }
 
-/** Part of the arena; `planArena` gives it an offset. */
+/** Part of a memory's arena; `planArena` gives it an offset. */
 export class ArenaBuffer implements PlacedBuffer {
+  readonly memory: number;
   readonly bytes: number;
   offset = 0;
   first = Number.POSITIVE_INFINITY;
   last = Number.NEGATIVE_INFINITY;
 
-  constructor(bytes: number) {
+  constructor(memory: number, bytes: number) {
+    this.memory = memory;
     this.bytes = bytes;
   }
 
-  address(arenaAddress: number): number {
-    return arenaAddress + this.offset;
+  address(arenas: readonly number[]): number {
+    return arenas[this.memory] + this.offset;
   }
 
   /** Says that the buffer must hold its data during `epoch`. */

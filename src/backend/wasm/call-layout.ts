@@ -1,4 +1,5 @@
 // layout of one encoded call, in int32: header, then the kernel's arguments
+/** Index into the kernels of all memories, memory after memory. */
 export const CALL_KERNEL = 0;
 export const CALL_ARGUMENT_COUNT = 1;
 /** Index of the begin argument to cut, or −1: thread 0 runs the whole call. */

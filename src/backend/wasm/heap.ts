@@ -4,7 +4,8 @@ import { MAXIMUM_MEMORY_PAGES } from "./kernels/module.ts";
 
 const PAGE_BYTES = 65536;
 const ALIGNMENT = 64;
-const LIMIT_BYTES = MAXIMUM_MEMORY_PAGES * PAGE_BYTES - PAGE_BYTES;
+/** Highest address of a memory. */
+export const MEMORY_BYTES = MAXIMUM_MEMORY_PAGES * PAGE_BYTES - PAGE_BYTES;
 
 interface Block {
   readonly address: number;
@@ -17,15 +18,27 @@ export class Heap {
   #free: Block[] = [];
   #end: number;
   #allocatedBytes = 0;
-  readonly #limitBytes: number;
+  readonly #reservedBytes: number;
+  readonly #limitBytes: () => number;
   #holds = 0;
   #waiting: Block[] = [];
 
-  /** `reservedBytes` at the start are the caller's; `limitBytes` is the highest address, 4 GiB by default. */
-  constructor(memory: WebAssembly.Memory, reservedBytes: number, limitBytes = LIMIT_BYTES) {
+  /** `reservedBytes` at the start are the caller's; `limitBytes` tells the highest address now, 4 GiB at most. */
+  constructor(memory: WebAssembly.Memory, reservedBytes: number, limitBytes = () => MEMORY_BYTES) {
     this.memory = memory;
-    this.#limitBytes = Math.min(limitBytes, LIMIT_BYTES);
-    this.#end = roundUp(reservedBytes, ALIGNMENT);
+    this.#limitBytes = limitBytes;
+    this.#reservedBytes = roundUp(reservedBytes, ALIGNMENT);
+    this.#end = this.#reservedBytes;
+  }
+
+  /** Bytes up to the highest address in use; none where nothing was allocated. */
+  get extentBytes(): number {
+    return this.#end === this.#reservedBytes ? 0 : this.#end;
+  }
+
+  /** Bytes that could still be given out, in however many pieces. */
+  get roomBytes(): number {
+    return Math.max(0, this.#limitBytes() - this.#reservedBytes - this.#allocatedBytes);
   }
 
   /** Until the matching `unhold`, freed memory is not given out again: a replay may still read it. */
@@ -88,7 +101,8 @@ export class Heap {
   }
 
   #grow(end: number): void {
-    if (end > this.#limitBytes) throw new OutOfMemoryError(end - this.#end, this.#limitBytes - this.#end);
+    const limitBytes = Math.min(this.#limitBytes(), MEMORY_BYTES);
+    if (end > limitBytes) throw new OutOfMemoryError(end - this.#end, Math.max(0, limitBytes - this.#end));
     const have = this.memory.buffer.byteLength;
     if (end <= have) return;
     try {

@@ -2,7 +2,7 @@ import { invariant, present } from "../../base/invariant.ts";
 import type { Extents } from "../../tensor/dim.ts";
 import type { PlacedBuffer } from "./buffers.ts";
 import { CALL_GRANULE, CALL_HEADER, CALL_SPLIT } from "./call-layout.ts";
-import { KERNEL_SIGNATURES } from "./kernels/module.ts";
+import { CALL_SIGNATURES, callIndex } from "./call-table.ts";
 
 /** A number that a kernel is called with: known now, an address, or a multiple of a run-time extent. */
 export type Argument =
@@ -24,6 +24,8 @@ export interface Split {
 export interface KernelStep {
   readonly kind: "kernel";
   readonly kernel: string;
+  /** Index of the memory that all addresses are in. */
+  readonly memory: number;
   readonly arguments: Readonly<Record<string, Argument>>;
   readonly splits: readonly Split[];
   readonly reads: readonly PlacedBuffer[];
@@ -40,7 +42,7 @@ export interface HostStep {
 
 export type Step = KernelStep | HostStep;
 
-const SIGNATURES = new Map(KERNEL_SIGNATURES.map((signature, index) => [signature.name, { index, signature }]));
+const SIGNATURES = new Map(CALL_SIGNATURES.map((signature, index) => [signature.name, { index, signature }]));
 
 interface Patch {
   readonly at: number;
@@ -66,7 +68,7 @@ export class Segment {
       const { parameters } = signature;
       splits.push({ at: code.length, splits: step.splits, parameters });
       code.push(
-        index,
+        callIndex(step.memory, index),
         parameters.length,
         -1,
         1,
@@ -86,12 +88,12 @@ export class Segment {
   }
 
   /** Writes the addresses and extents of this replay into `code`. */
-  resolve(extents: Extents, arenaAddress: number): void {
+  resolve(extents: Extents, arenas: readonly number[]): void {
     for (const { at, argument } of this.#patches) {
       this.code[at] =
         "slot" in argument
           ? extents[argument.slot] * argument.factor
-          : argument.buffer.address(arenaAddress) + argument.offsetBytes;
+          : argument.buffer.address(arenas) + argument.offsetBytes;
     }
     for (const { at, splits, parameters } of this.#splits) this.#chooseSplit(at, splits, parameters);
   }

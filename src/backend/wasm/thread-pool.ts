@@ -1,6 +1,6 @@
 import { DisposedError } from "../../base/errors.ts";
 import { WorkerFailedError } from "./errors.ts";
-import { CONTROL, CONTROL_WORDS, type Kernel, runCalls, type WorkerReport, type WorkerStart } from "./worker-loop.ts";
+import { CONTROL, CONTROL_WORDS, callTable, runCalls, type WorkerReport, type WorkerStart } from "./worker-loop.ts";
 
 /** A worker of either platform, as far as the pool needs it. */
 export interface ComputeWorker {
@@ -25,7 +25,8 @@ export interface ThreadPool {
 
 export interface PoolParts {
   readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
+  /** The first holds the control block and the code. */
+  readonly memories: readonly WebAssembly.Memory[];
   readonly kernelNames: readonly string[];
   readonly scratchAddresses: readonly number[];
   /** Where encoded calls are copied for the workers to read; must hold the longest. */
@@ -33,14 +34,14 @@ export interface PoolParts {
 }
 
 /** Runs everything on the calling thread: pages that are not cross-origin isolated, and tests. */
-export function inlinePool({ module, memory, kernelNames, scratchAddresses }: PoolParts): ThreadPool {
-  const instance = new WebAssembly.Instance(module, { env: { memory } });
-  const kernels = kernelNames.map((name) => instance.exports[name] as Kernel);
+export function inlinePool({ module, memories, kernelNames, scratchAddresses }: PoolParts): ThreadPool {
+  const { kernels, refresh } = callTable(module, memories, kernelNames);
   const context = { kernels, thread: 0, threadCount: 1, scratchAddress: scratchAddresses[0] };
   return {
     threadCount: 1,
     run: async (code) => {
       try {
+        refresh();
         runCalls(code, context, () => {});
       } catch (cause) {
         throw new WorkerFailedError(String(cause), { cause });
@@ -53,9 +54,9 @@ export function inlinePool({ module, memory, kernelNames, scratchAddresses }: Po
 /** One worker per scratch address over a shared memory. Resolves when all are ready. Throws WorkerFailedError. */
 export async function workerPool(parts: PoolParts, startWorker: StartWorker): Promise<ThreadPool> {
   const threadCount = parts.scratchAddresses.length;
-  const { module, memory, kernelNames } = parts;
+  const { module, memories, kernelNames } = parts;
   const workers = parts.scratchAddresses.map((scratchAddress, thread) =>
-    startWorker({ module, memory, kernelNames, thread, threadCount, scratchAddress }),
+    startWorker({ module, memories, kernelNames, thread, threadCount, scratchAddress }),
   );
   const pool = new WorkerPool(workers, parts);
   await pool.ready;
@@ -104,7 +105,7 @@ class WorkerPool implements ThreadPool {
   async run(code: Int32Array): Promise<void> {
     if (this.#isDisposed) throw new DisposedError("the thread pool", "used");
     if (this.#broken !== undefined) throw new WorkerFailedError(this.#broken);
-    const { memory } = this.#parts;
+    const [memory] = this.#parts.memories;
     const address = this.#parts.codeAddress();
     new Int32Array(memory.buffer, address, code.length).set(code);
     const control = new Int32Array(memory.buffer, 0, CONTROL_WORDS);
@@ -132,7 +133,7 @@ class WorkerPool implements ThreadPool {
   }
 
   #stop(): void {
-    const control = new Int32Array(this.#parts.memory.buffer, 0, CONTROL_WORDS);
+    const control = new Int32Array(this.#parts.memories[0].buffer, 0, CONTROL_WORDS);
     Atomics.store(control, CONTROL.stop, 1);
     Atomics.add(control, CONTROL.epoch, 1);
     Atomics.notify(control, CONTROL.epoch);

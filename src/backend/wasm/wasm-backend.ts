@@ -14,6 +14,7 @@ import type { Graph } from "../../tensor/graph.ts";
 import { detectWasmFeatures, type WasmFeatures } from "./emit/features.ts";
 import { buildKernelModule, KERNEL_SIGNATURES, MAXIMUM_MEMORY_PAGES } from "./kernels/module.ts";
 import { Machine } from "./machine.ts";
+import type { MemoryLimits } from "./memories.ts";
 import { inlinePool, type StartWorker, workerPool } from "./thread-pool.ts";
 import { WasmExecutable } from "./wasm-executable.ts";
 import { WasmState } from "./wasm-state.ts";
@@ -25,8 +26,12 @@ export interface WasmBackendOptions {
   /** Starts workers on this platform; without it everything runs on the calling thread. */
   readonly startWorker?: StartWorker;
   readonly threadCount?: number;
-  /** Most bytes the backend may ever use; WebAssembly's 4 GiB by default. */
+  /** Most bytes the backend may ever use; what its memories can address by default. */
   readonly memoryLimitBytes?: number;
+  /** Memories at most; one by default. */
+  readonly memoryCount?: number;
+  /** How they are filled, where it is not to be as 4 GiB for each allow. */
+  readonly memories?: Omit<MemoryLimits, "totalBytes">;
   /** Overrides what was detected, for tests. */
   readonly features?: Partial<WasmFeatures>;
 }
@@ -47,12 +52,13 @@ export async function createWasmBackend(options: WasmBackendOptions): Promise<Ba
   const isThreaded = options.startWorker !== undefined && features.threads;
   const variant = { relaxed: features.relaxedSimd, threads: isThreaded };
   const module = await WebAssembly.compile(buildKernelModule(variant));
-  const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_MEMORY_PAGES, shared: isThreaded });
-  const machine = new Machine(memory, threadCount, options.memoryLimitBytes);
+  const memories = openMemories(options.memoryCount ?? 1, isThreaded);
+  const limits = { ...options.memories, totalBytes: options.memoryLimitBytes };
+  const machine = new Machine(memories, threadCount, limits);
   const kernelNames = KERNEL_SIGNATURES.map(({ name }) => name);
   const parts = {
     module,
-    memory,
+    memories,
     kernelNames,
     scratchAddresses: machine.scratchAddresses,
     codeAddress: () => machine.codeAddress,
@@ -70,6 +76,18 @@ export async function createWasmBackend(options: WasmBackendOptions): Promise<Ba
   return new WasmBackend(info, machine, options.decode);
 }
 
+/** Reserves addresses, not memory. Where the engine gives fewer than were asked for, those are what there is. */
+function openMemories(count: number, shared: boolean): readonly WebAssembly.Memory[] {
+  const open = (initial: number) => new WebAssembly.Memory({ initial, maximum: MAXIMUM_MEMORY_PAGES, shared });
+  const memories = [open(INITIAL_PAGES)];
+  try {
+    while (memories.length < count) memories.push(open(1));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  return memories;
+}
+
 class WasmBackend implements Backend {
   readonly info: BackendInfo;
   readonly #machine: Machine;
@@ -83,18 +101,20 @@ class WasmBackend implements Backend {
   }
 
   get residentBytes(): number {
-    return this.#machine.heap.allocatedBytes;
+    return this.#machine.allocatedBytes;
   }
 
   async upload(source: WeightSource, options: UploadOptions): Promise<ResidentWeight> {
     this.#check();
-    return uploadWeight(source, options, { heap: this.#machine.heap, decode: this.#decode });
+    return uploadWeight(source, options, { memories: this.#machine.memories, decode: this.#decode });
   }
 
   createState(graph: Graph, name: string): ResidentState {
     this.#check();
     const { from } = present(graph.states[name], `state ${name}`);
-    return new WasmState(name, graph.values[from], this.#machine.heap);
+    const { memories } = this.#machine;
+    const memory = memories.memoryOfState(graph, name);
+    return new WasmState(name, graph.values[from], { heap: memories.heaps[memory], memory });
   }
 
   lower(graph: Graph, options: LowerOptions): Executable {

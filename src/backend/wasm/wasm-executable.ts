@@ -7,7 +7,7 @@ import { BindingError } from "../../tensor/errors.ts";
 import { type Graph, slotsOf, type ValueId } from "../../tensor/graph.ts";
 import { requireFits } from "../../tensor/planner.ts";
 import { memoryViews, readValue, writeDense, writeValue } from "./array-io.ts";
-import { ArenaBuffer, planArena } from "./buffers.ts";
+import { ArenaBuffer, planArena, type Region } from "./buffers.ts";
 import { WeightShapeError } from "./errors.ts";
 import { LoweringContext } from "./lowering/context.ts";
 import { LOWERINGS } from "./lowering/table.ts";
@@ -17,26 +17,29 @@ import { WasmWeight } from "./wasm-weight.ts";
 
 /** Memory that an executable shares with the others of its backend. */
 export interface Workspace {
-  readonly arenaBytes: number;
+  /** Of each memory. */
+  readonly arenaBytes: readonly number[];
   readonly scratchBytes: number;
   readonly codeBytes: number;
 }
 
 /** What an executable needs of its backend. */
 export interface Engine {
-  readonly memory: WebAssembly.Memory;
+  memory(index: number): WebAssembly.Memory;
   /** Bytes in use now by weights, states, constants and workspaces. */
   readonly allocatedBytes: number;
-  readonly arenaBytes: number;
+  /** Where the arena of each memory lies now. */
+  readonly arenas: readonly number[];
+  /** Bytes that arenas of these sizes would take beyond those there are. */
+  arenaGrowth(arenaBytes: readonly number[]): number;
   /** Makes room for an executable, at once where nothing runs. Throws OutOfMemoryError. */
   open(workspace: Workspace): void;
   /** Makes the arena and the code area at least this large; only within `exclusive`. */
   prepare(workspace: Workspace): void;
   /** Says that an executable is gone; the last one gives the arena back. */
   close(): void;
-  arenaAddress(): number;
-  allocateConstant(values: Float32Array | Int32Array): { readonly address: number; readonly bytes: number };
-  freeConstant(block: { readonly address: number; readonly bytes: number }): void;
+  allocateConstant(memory: number, values: Float32Array | Int32Array): Region;
+  freeConstant(region: Region): void;
   run(code: Int32Array): Promise<void>;
   /** Runs one replay after another, never two at once. */
   exclusive<T>(job: () => Promise<T>): Promise<T>;
@@ -62,7 +65,7 @@ export class WasmExecutable implements Executable {
   readonly #slots: Readonly<Record<string, number>>;
   readonly #results: readonly (readonly [string, ValueId])[];
   readonly #bound: readonly (WasmWeight | WasmState)[];
-  readonly #constants: { readonly address: number; readonly bytes: number }[] = [];
+  readonly #constants: Region[] = [];
   #isDisposed = false;
 
   constructor(graph: Graph, options: LowerOptions, engine: Engine) {
@@ -79,9 +82,9 @@ export class WasmExecutable implements Executable {
     this.#requireResident();
     try {
       this.#context = this.#lower(options, bound);
-      const results = this.#results.map(([, id]) => this.#context.place(id));
+      const results = this.#results.map(([, id]) => this.#context.home(id));
       const { pieces, epochCount } = schedule(this.#context.steps);
-      for (const id of Object.values(graph.inputs)) touch(this.#context.place(id).buffer, 0);
+      for (const id of Object.values(graph.inputs)) touch(this.#context.home(id).buffer, 0);
       for (const place of results) touch(place.buffer, epochCount);
       this.#pieces = pieces;
       this.#workspace = this.#measure();
@@ -94,33 +97,39 @@ export class WasmExecutable implements Executable {
   }
 
   get workspaceBytes(): number {
-    return this.#workspace.arenaBytes;
+    return this.#workspace.arenaBytes.reduce((sum, bytes) => sum + bytes, 0);
   }
 
   #lower(options: LowerOptions, bound: Bound): LoweringContext {
-    const { memory } = this.#engine;
     const context = new LoweringContext({
       graph: this.#graph,
-      memory,
       ...bound,
-      arenaAddress: () => this.#engine.arenaAddress(),
+      memory: (index) => this.#engine.memory(index),
+      arenas: () => this.#engine.arenas,
       precision: options.precision,
       taps: this.#results.map(([, id]) => id),
-      allocateConstant: (values) => {
-        const block = this.#engine.allocateConstant(values);
-        this.#constants.push(block);
-        return block.address;
+      allocateConstant: (memory, values) => {
+        const region = this.#engine.allocateConstant(memory, values);
+        this.#constants.push(region);
+        return region;
       },
     });
     for (const id of Object.values(this.#graph.inputs)) context.place(id);
-    for (const node of this.#graph.nodes) LOWERINGS[node.op](context, node);
+    for (const node of this.#graph.nodes) {
+      context.enter(node);
+      LOWERINGS[node.op](context, node);
+    }
     return context;
   }
 
   #measure(): Workspace {
     const words = this.#pieces.map((piece) => (piece.kind === "kernels" ? piece.segment.code.length : 0));
+    const used = this.#context.buffers.filter((buffer) => buffer.first <= buffer.last);
+    const memoryCount = 1 + Math.max(0, ...used.map(({ memory }) => memory));
     return {
-      arenaBytes: planArena(this.#context.buffers.filter((buffer) => buffer.first <= buffer.last)),
+      arenaBytes: Array.from({ length: memoryCount }, (_, index) =>
+        planArena(used.filter(({ memory }) => memory === index)),
+      ),
       scratchBytes: this.#context.scratchBytes,
       codeBytes: Math.max(0, ...words) * Int32Array.BYTES_PER_ELEMENT,
     };
@@ -129,9 +138,8 @@ export class WasmExecutable implements Executable {
   /** Weights, states and other workspaces are counted as they are now. */
   #requireBudget(budgetBytes: number | undefined): void {
     if (budgetBytes === undefined) return;
-    const { allocatedBytes, arenaBytes } = this.#engine;
-    const growth = Math.max(0, this.#workspace.arenaBytes - arenaBytes);
-    requireFits(this.label, allocatedBytes + growth, budgetBytes);
+    const growth = this.#engine.arenaGrowth(this.#workspace.arenaBytes);
+    requireFits(this.label, this.#engine.allocatedBytes + growth, budgetBytes);
   }
 
   /** The code holds addresses: what lies there now may be another owner's. */
@@ -150,13 +158,14 @@ export class WasmExecutable implements Executable {
       if (this.#isDisposed) throw new DisposedError(this.label, "used");
       this.#requireResident();
       this.#engine.prepare(this.#workspace);
+      const { arenas } = this.#engine;
       this.#writeInputs(extents, inputs);
       for (const piece of this.#pieces) {
         if (piece.kind === "host") {
           piece.step.run(extents);
           continue;
         }
-        piece.segment.resolve(extents, this.#engine.arenaAddress());
+        piece.segment.resolve(extents, arenas);
         await this.#engine.run(piece.segment.code);
       }
       return this.#readResults(extents);
@@ -184,8 +193,7 @@ export class WasmExecutable implements Executable {
   }
 
   #writeInputs(extents: Extents, inputs: NonNullable<RunBindings["inputs"]>): void {
-    const { floats, integers } = memoryViews(this.#engine.memory);
-    const arenaAddress = this.#engine.arenaAddress();
+    const { arenas } = this.#engine;
     for (const [name, id] of Object.entries(this.#graph.inputs)) {
       const { dims, dtype } = this.#graph.values[id];
       const data = inputs[name];
@@ -197,20 +205,22 @@ export class WasmExecutable implements Executable {
           `${this.label}: input "${name}" should be ${expected} ${kind} but has ${data.length} elements`,
         );
       }
-      const place = this.#context.place(id);
+      const place = this.#context.home(id);
       // rows of heads lie side by side here, but head after head in the data
       const write = place.headCount === 1 ? writeDense : writeValue;
-      write({ place, dims, extents, arenaAddress }, dtype === "i32" ? integers : floats, data);
+      const { floats, integers } = memoryViews(this.#engine.memory(place.buffer.memory));
+      write({ place, dims, extents, arenas }, dtype === "i32" ? integers : floats, data);
     }
   }
 
   #readResults(extents: Extents): RunResult {
-    const { floats, integers } = memoryViews(this.#engine.memory);
-    const arenaAddress = this.#engine.arenaAddress();
+    const { arenas } = this.#engine;
     const result: Record<string, Float32Array | Int32Array> = {};
     for (const [name, id] of this.#results) {
       const { dims, dtype } = this.#graph.values[id];
-      const access = { place: this.#context.place(id), dims, extents, arenaAddress };
+      const place = this.#context.home(id);
+      const access = { place, dims, extents, arenas };
+      const { floats, integers } = memoryViews(this.#engine.memory(place.buffer.memory));
       result[name] =
         dtype === "i32"
           ? readValue(access, integers, (n) => new Int32Array(n))

@@ -18,14 +18,15 @@ export class WasmState implements ResidentState {
   readonly #entryBytes: number;
   #isDisposed = false;
 
-  constructor(name: string, value: Value, heap: Heap) {
+  /** `memory`: which one the heap is over. */
+  constructor(name: string, value: Value, { heap, memory }: { readonly heap: Heap; readonly memory: number }) {
     this.name = name;
     this.dtype = value.dtype;
     this.#heap = heap;
     this.#entryBytes = capacityOf(value.dims.slice(1)) * DTYPE_BYTES[value.dtype];
     this.residentBytes = value.dims[0].capacity * this.#entryBytes;
     this.address = heap.allocate(this.residentBytes);
-    this.buffer = fixedBuffer(this.address, this.residentBytes);
+    this.buffer = fixedBuffer({ memory, address: this.address, bytes: this.residentBytes });
     this.clear();
   }
 

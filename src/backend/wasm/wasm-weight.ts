@@ -1,8 +1,11 @@
 import { DisposedError, UnsupportedError } from "../../base/errors.ts";
+import { present } from "../../base/invariant.ts";
 import type { Precision, ResidentWeight, UploadOptions, WeightSource, WeightUse } from "../../tensor/backend.ts";
 import { STORAGE_BLOCKS } from "../../tensor/dtype.ts";
+import type { Region } from "./buffers.ts";
 import { WeightBytesError, WeightTypeError, WeightValueError } from "./errors.ts";
 import type { Heap } from "./heap.ts";
+import type { Memories } from "./memories.ts";
 import { layoutBytes, layoutFor, type WeightLayout } from "./weight-layout.ts";
 import {
   addRepackLoss,
@@ -14,13 +17,11 @@ import {
   writeStored,
 } from "./weight-rows.ts";
 
-/** One form of a weight in memory. */
-export interface WeightForm {
+/** One form of a weight in memory; all forms of a weight lie in one memory. */
+export interface WeightForm extends Region {
   readonly layout: WeightLayout;
   /** Panels of Wᵀ for a weight stored [in, out]. */
   readonly isTransposed: boolean;
-  readonly address: number;
-  readonly bytes: number;
 }
 
 /** A weight in WebAssembly memory, in a form for each use. */
@@ -105,10 +106,13 @@ const CHUNK_ELEMENTS = 1 << 20;
 export async function uploadWeight(
   source: WeightSource,
   options: UploadOptions,
-  { heap, decode }: { readonly heap: Heap; readonly decode: DecodeStored },
+  { memories, decode }: { readonly memories: Memories; readonly decode: DecodeStored },
 ): Promise<WasmWeight> {
-  const forms = allocateForms(source, options, heap);
+  const wanted = wantedForms(source, options);
+  const bytes = [...new Set(wanted.values())].reduce((sum, form) => sum + form.bytes, 0);
+  const forms = memories.placeWeight(source.name, bytes, (memory) => allocateForms(wanted, memories, memory));
   const own = [...new Set(forms.values())];
+  const heap = memories.heaps[own[0]?.memory ?? 0];
   const loss: RepackLoss = { lost: 0, energy: 0 };
   const isMeasured = options.measureRepack === true && own.some(({ layout }) => formatOf(layout) === "I8x128");
   try {
@@ -130,40 +134,49 @@ export async function uploadWeight(
   return new WasmWeight(source, { precision: options.precision, repackError }, forms, heap);
 }
 
-function allocateForms(source: WeightSource, options: UploadOptions, heap: Heap): ReadonlyMap<WeightUse, WeightForm> {
+type WantedForm = Omit<WeightForm, "memory" | "address">;
+
+/** What each use needs; uses that share a form share the object. */
+function wantedForms(source: WeightSource, options: UploadOptions): ReadonlyMap<WeightUse, WantedForm> {
   const block = STORAGE_BLOCKS[source.type];
   if (block === undefined) throw new WeightTypeError(source.name, source.type, options.uses.join(" and "));
   const { rowCount, rowLength } = matrixShape(source.shape);
   if (rowLength % block.elements !== 0) {
     throw new WeightTypeError(source.name, `${source.type} with rows of ${rowLength}`, options.uses.join(" and "));
   }
-  const forms = new Map<WeightUse, WeightForm>();
-  const byKey = new Map<string, WeightForm>();
-  try {
-    for (const use of options.uses) {
-      const layout = layoutFor(use, source.type, options);
-      const isTransposed = use === "transposed";
-      const key = `${layout.kind} ${formatOf(layout)} ${isTransposed}`;
-      const form = byKey.get(key) ?? allocateForm({ layout, isTransposed }, { rowCount, rowLength }, heap);
-      byKey.set(key, form);
-      forms.set(use, form);
-    }
-  } catch (error) {
-    for (const { address, bytes } of byKey.values()) heap.free(address, bytes);
-    throw error;
+  const forms = new Map<WeightUse, WantedForm>();
+  const byKey = new Map<string, WantedForm>();
+  for (const use of options.uses) {
+    const layout = layoutFor(use, source.type, options);
+    const isTransposed = use === "transposed";
+    const bytes = isTransposed ? layoutBytes(layout, rowLength, rowCount) : layoutBytes(layout, rowCount, rowLength);
+    const key = `${layout.kind} ${formatOf(layout)} ${isTransposed}`;
+    const form = byKey.get(key) ?? { layout, isTransposed, bytes };
+    byKey.set(key, form);
+    forms.set(use, form);
   }
   return forms;
 }
 
-function allocateForm(
-  { layout, isTransposed }: Pick<WeightForm, "layout" | "isTransposed">,
-  { rowCount, rowLength }: MatrixShape,
-  heap: Heap,
-): WeightForm {
-  const bytes = isTransposed ? layoutBytes(layout, rowLength, rowCount) : layoutBytes(layout, rowCount, rowLength);
-  const address = heap.allocate(bytes);
-  new Uint8Array(heap.memory.buffer, address, bytes).fill(0);
-  return { layout, isTransposed, address, bytes };
+/** Zeroed room for every form in one memory. On failure nothing stays allocated. Throws OutOfMemoryError. */
+function allocateForms(
+  wanted: ReadonlyMap<WeightUse, WantedForm>,
+  memories: Memories,
+  memory: number,
+): ReadonlyMap<WeightUse, WeightForm> {
+  const heap = memories.heaps[memory];
+  const made = new Map<WantedForm, WeightForm>();
+  try {
+    for (const form of new Set(wanted.values())) {
+      const address = heap.allocate(form.bytes);
+      made.set(form, { ...form, memory, address });
+      new Uint8Array(heap.memory.buffer, address, form.bytes).fill(0);
+    }
+  } catch (error) {
+    for (const { address, bytes } of made.values()) heap.free(address, bytes);
+    throw error;
+  }
+  return new Map([...wanted].map(([use, form]) => [use, present(made.get(form), `the form for ${use}`)]));
 }
 
 async function forChunks(

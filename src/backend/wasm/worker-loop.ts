@@ -31,10 +31,42 @@ export type Kernel = (...args: number[]) => void;
 
 /** What one thread computes with. */
 export interface ThreadContext {
+  /** Kernels of each memory's instance and its copyAcross, memory after memory. */
   readonly kernels: readonly Kernel[];
   readonly thread: number;
   readonly threadCount: number;
   readonly scratchAddress: number;
+}
+
+/** The kernels over some memories, and a function that tells them that memories may have grown. */
+export interface CallTable {
+  readonly kernels: readonly Kernel[];
+  refresh(): void;
+}
+
+/** One instance of the module per memory; each is followed by the copy of rows into its memory. */
+export function callTable(
+  module: WebAssembly.Module,
+  memories: readonly WebAssembly.Memory[],
+  kernelNames: readonly string[],
+): CallTable {
+  let views: readonly Uint8Array[] = [];
+  const kernels = memories.flatMap((memory, index) => {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    const copyAcross: Kernel = (fromMemory, from, to, rowBytes, begin, end) => {
+      // addresses are unsigned, arguments are not
+      const source = (from >>> 0) + begin * rowBytes;
+      const rows = views[fromMemory].subarray(source, source + (end - begin) * rowBytes);
+      views[index].set(rows, (to >>> 0) + begin * rowBytes);
+    };
+    return [...kernelNames.map((name) => exports[name] as Kernel), copyAcross];
+  });
+  return {
+    kernels,
+    refresh: () => {
+      views = memories.map(({ buffer }) => new Uint8Array(buffer));
+    },
+  };
 }
 
 /** Runs one thread's share of encoded calls. `wait` is called where all threads must meet. */
@@ -92,7 +124,8 @@ export function waitForChange(control: Int32Array, index: number, seen: number):
 /** What a worker is sent first. */
 export interface WorkerStart {
   readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
+  /** The first holds the control block and the code. */
+  readonly memories: readonly WebAssembly.Memory[];
   readonly kernelNames: readonly string[];
   readonly thread: number;
   readonly threadCount: number;
@@ -107,10 +140,11 @@ export type WorkerReport =
 
 /** A compute thread: waits for replays until told to stop. Blocks its worker for good. */
 export function serve(start: WorkerStart, report: (message: WorkerReport) => void): void {
-  const { memory, threadCount, thread } = start;
-  const instance = new WebAssembly.Instance(start.module, { env: { memory } });
+  const { memories, threadCount, thread } = start;
+  const [memory] = memories;
+  const { kernels, refresh } = callTable(start.module, memories, start.kernelNames);
   const context: ThreadContext = {
-    kernels: start.kernelNames.map((name) => instance.exports[name] as Kernel),
+    kernels,
     thread,
     threadCount,
     scratchAddress: start.scratchAddress,
@@ -124,7 +158,8 @@ export function serve(start: WorkerStart, report: (message: WorkerReport) => voi
     const control = new Int32Array(memory.buffer, 0, CONTROL_WORDS);
     epoch = Atomics.load(control, CONTROL.epoch);
     if (Atomics.load(control, CONTROL.stop) === 1) return;
-    const code = new Int32Array(memory.buffer, control[CONTROL.codeAddress], control[CONTROL.codeLength]);
+    refresh();
+    const code = new Int32Array(memory.buffer, control[CONTROL.codeAddress] >>> 0, control[CONTROL.codeLength]);
     const reason = runShare(code, context, control);
     if (reason !== undefined) Atomics.store(control, CONTROL.failed, 1);
     barrier(control, threadCount);

@@ -6,10 +6,10 @@ import type { Platform } from "../platform.ts";
 import { recallNote, rememberNote } from "./device-notes.ts";
 import { locateModel } from "./locate-model.ts";
 
-/** WebAssembly addresses 4 GiB; what the engine itself needs is left out. */
-const WASM_BYTES = 4 * 2 ** 30 - 2 ** 26;
 /** Share of free memory that a model may take. */
 const FREE_SHARE = 0.9;
+
+const KIB = 1024;
 
 /** Node: threads, files, the caches of Hugging Face and ollama. */
 export function nodePlatform(): Platform {
@@ -18,7 +18,8 @@ export function nodePlatform(): Platform {
     startWorker: startNodeWorker,
     coreCount: availableParallelism(),
     // free memory leaves out what the system holds as file cache, so half of the whole counts as free too
-    memoryBytes: Math.min(WASM_BYTES, Math.floor(FREE_SHARE * Math.max(freemem(), totalmem() / 2))),
+    memoryBytes: Math.floor(FREE_SHARE * Math.max(freemem(), totalmem() / 2)),
+    processPeakBytes: () => process.resourceUsage().maxRSS * KIB,
     imageDecoders: nodeImageDecoders(),
     nowMs: () => performance.now(),
     recall: recallNote,

@@ -18,6 +18,8 @@ export interface ChatTask {
   readonly picture: string;
   readonly question: string;
   readonly threads: number;
+  /** WebAssembly memories that the weights are scattered over; one where left out. */
+  readonly memoryCount?: number;
   readonly tokenCount: number;
 }
 
@@ -32,6 +34,8 @@ export type ChatReport =
     }
   | { readonly error: string };
 
+/** Weights of one memory: far less than the tiny model has. */
+const SCATTERED_BYTES = 2 ** 17;
 const FILES = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
 
 self.addEventListener("message", (event: MessageEvent<ChatTask>) => {
@@ -58,7 +62,9 @@ async function chat(task: ChatTask): Promise<ChatReport> {
   for (const { path, key } of files.files) stored[path] = await (await folder.getFileHandle(key)).getFile();
   const reference = { language: stored["model.safetensors"], files: stored };
   const options = { kernels: "generic", cacheType: "f32", threads: task.threads } as const;
-  await using model = await loadOn(webPlatform(), reference, options);
+  const { memoryCount = 1 } = task;
+  const memories = memoryCount === 1 ? {} : { memories: { memoryCount, memories: { weightBytes: SCATTERED_BYTES } } };
+  await using model = await loadOn({ ...webPlatform(), ...memories }, reference, options);
   const picture = await (await fetch(task.picture)).blob();
   const answer = await model.complete([{ role: "user", content: [picture, task.question] }], {
     temperature: 0,

@@ -27,13 +27,19 @@ test.each([2, 1])(
   },
 );
 
+// catches borders between memories that only a page's workers or its inline path get wrong
+test.each([2, 1])("the same tokens on %d threads with the weights over twelve memories", async (threads) => {
+  const report = await ask({ storage: `memories-${threads}`, threads, memoryCount: 12 });
+  expect(report).toMatchObject({ threadCount: threads, tokens: wanted.greedyTokens });
+});
+
 // catches a page that fetches again what its storage holds
 test("a second visit fetches nothing and answers the same", async () => {
   const first = await ask({ storage: "visits", threads: 1 });
   expect(await ask({ storage: "visits", threads: 1 })).toEqual({ ...first, fetchedFiles: 0 });
 });
 
-async function ask(how: Pick<ChatTask, "storage" | "threads">): Promise<ChatReport> {
+async function ask(how: Pick<ChatTask, "storage" | "threads" | "memoryCount">): Promise<ChatReport> {
   const task: ChatTask = {
     ...how,
     folder: FOLDER,

@@ -3,6 +3,7 @@ import { startWebWorker } from "../../../src/backend/wasm/start-web-worker.ts";
 import { createWasmBackend } from "../../../src/backend/wasm/wasm-backend.ts";
 import { dequantise } from "../../../src/weights/quant/dequantise.ts";
 import { describeOps } from "../../parity/op-suite.ts";
+import { withWeightsApart } from "../../parity/weights-apart.ts";
 
 // bug: without isolation there is no shared memory, and the threaded half of what follows would prove nothing
 test("the page is cross-origin isolated", () => {
@@ -15,5 +16,7 @@ describeOps({
   relaxed: {
     "single-threaded": () => createWasmBackend({ decode }),
     "2 threads": () => createWasmBackend({ decode, startWorker: startWebWorker, threadCount: 2 }),
+    "weights in another memory, 2 threads": () =>
+      withWeightsApart({ decode, startWorker: startWebWorker, threadCount: 2 }),
   },
 });

@@ -11,11 +11,15 @@ import { oracleBackend } from "../../../src/tensor/oracle-backend.ts";
 import { weightUses } from "../../../src/tensor/weight-uses.ts";
 import { dequantise } from "../../../src/weights/quant/dequantise.ts";
 
+/** Small enough that a tiny model's layers lie in many memories, with borders within layers. */
+export const SCATTERED = { memoryCount: 12, memories: { weightBytes: 2 ** 17 } } as const;
+
 /** Backends that the ladder is climbed on. */
 export const BACKENDS = {
   oracle: async () => oracleBackend(dequantise),
   "wasm, inline": () => createWasmBackend({ decode: dequantise }),
   "wasm, 2 threads": () => createWasmBackend({ decode: dequantise, startWorker: startNodeWorker, threadCount: 2 }),
+  "wasm, 12 memories": () => createWasmBackend({ decode: dequantise, ...SCATTERED }),
 } as const satisfies Readonly<Record<string, () => Promise<Backend>>>;
 
 export type BackendName = keyof typeof BACKENDS;

@@ -1,14 +1,23 @@
 import { present } from "../../../base/invariant.ts";
 import type { Precision, WeightUse } from "../../../tensor/backend.ts";
+import type { OpName } from "../../../tensor/definitions.ts";
 import { capacityOf, type Dim, type Extents } from "../../../tensor/dim.ts";
 import { BindingError } from "../../../tensor/errors.ts";
 import type { Graph, Node, Value, ValueId } from "../../../tensor/graph.ts";
-import { ArenaBuffer, fixedBuffer, type PlacedBuffer } from "../buffers.ts";
+import { ArenaBuffer, fixedBuffer, type PlacedBuffer, type Region } from "../buffers.ts";
+import { copyAcross } from "../call-table.ts";
 import { at, densePlace, ELEMENT_BYTES, isDense, type Place, rowsTimes } from "../place.ts";
 import type { Argument, KernelStep, Split, Step } from "../program.ts";
 import type { WasmState } from "../wasm-state.ts";
 import type { WasmWeight, WeightForm } from "../wasm-weight.ts";
 import { ValueUses } from "./value-uses.ts";
+
+/** Ops whose weight has a form of its own that only kernels of its memory can read. */
+const OWN_FORMS: Readonly<Partial<Record<OpName, { readonly input: number; readonly use: WeightUse }>>> = {
+  linear: { input: 1, use: "linear" },
+  transposedLinear: { input: 1, use: "transposed" },
+  gatherRows: { input: 0, use: "table" },
+};
 
 /** What the lowering of one graph knows and gathers. */
 export class LoweringContext {
@@ -17,27 +26,31 @@ export class LoweringContext {
   readonly buffers: ArenaBuffer[] = [];
   readonly weights: Readonly<Record<string, WasmWeight>>;
   readonly states: Readonly<Record<string, WasmState>>;
-  readonly memory: WebAssembly.Memory;
-  /** Where the arena lies at this moment; for host steps. */
-  readonly arenaAddress: () => number;
+  /** Where the arena of each memory lies at this moment; for host steps. */
+  readonly arenas: () => readonly number[];
   /** How attention without a cache computes. */
   readonly precision: Precision;
   /** Largest scratch that one thread needs. */
   scratchBytes = 0;
+  readonly #memory: (index: number) => WebAssembly.Memory;
+  /** Index of the memory of the node that is being lowered. */
+  #here = 0;
   readonly #places: (Place | undefined)[];
+  /** Copies of values in memories that they were not made in. */
+  readonly #brought = new Map<string, Place>();
   readonly #stateOf = new Map<ValueId, WasmState>();
   readonly #weightNames: ReadonlyMap<ValueId, string>;
   readonly #uses: ValueUses;
   readonly #shared = new Map<string, Place>();
-  readonly #allocateConstant: (values: Float32Array | Int32Array) => number;
+  readonly #allocateConstant: (memory: number, values: Float32Array | Int32Array) => Region;
 
   constructor(parts: {
     readonly graph: Graph;
     readonly weights: Readonly<Record<string, WasmWeight>>;
     readonly states: Readonly<Record<string, WasmState>>;
-    readonly memory: WebAssembly.Memory;
-    readonly arenaAddress: () => number;
-    readonly allocateConstant: (values: Float32Array | Int32Array) => number;
+    readonly memory: (index: number) => WebAssembly.Memory;
+    readonly arenas: () => readonly number[];
+    readonly allocateConstant: (memory: number, values: Float32Array | Int32Array) => Region;
     readonly precision: Precision | undefined;
     /** Values that are read out besides the outputs. */
     readonly taps: readonly ValueId[];
@@ -45,12 +58,12 @@ export class LoweringContext {
     const isInteger = Object.values(parts.weights).some((weight) => weight.precision === "integer");
     this.precision = parts.precision ?? (isInteger ? "integer" : "float");
     this.#uses = new ValueUses(parts.graph, parts.taps);
-    this.arenaAddress = parts.arenaAddress;
+    this.arenas = parts.arenas;
     this.graph = parts.graph;
     this.#allocateConstant = parts.allocateConstant;
     this.weights = parts.weights;
     this.states = parts.states;
-    this.memory = parts.memory;
+    this.#memory = parts.memory;
     this.#places = new Array(parts.graph.values.length);
     this.#weightNames = new Map(Object.entries(parts.graph.weights).map(([name, id]) => [id, name]));
     for (const [name, { from }] of Object.entries(parts.graph.states)) {
@@ -79,8 +92,69 @@ export class LoweringContext {
     return this.#uses.maker(id);
   }
 
-  /** Where a value lies; leaves are placed when first asked for. */
+  /** The memory that the node's kernels see. */
+  get memory(): WebAssembly.Memory {
+    return this.#memory(this.#here);
+  }
+
+  /** The floats of something that stays where it is. */
+  floatsOf({ memory, address, bytes }: Region): Float32Array {
+    return new Float32Array(this.#memory(memory).buffer, address, Math.floor(bytes / ELEMENT_BYTES));
+  }
+
+  /**
+   * Says which node comes next, and moves to its memory: that of its state or of the weight that it multiplies with or looks
+   * up, else the last among those of its inputs, so that rows follow the layers.
+   */
+  enter(node: Node): void {
+    this.#here = this.#memoryOf(node);
+  }
+
+  #memoryOf({ op, inputs }: Node): number {
+    const states = inputs.flatMap((id) => this.#stateOf.get(id)?.buffer.memory ?? []);
+    if (states.length > 0) return states[0];
+    const own = OWN_FORMS[op];
+    if (own !== undefined && this.isWeight(inputs[own.input]))
+      return this.weightForm(inputs[own.input], own.use).memory;
+    return Math.max(0, ...inputs.map((id) => this.#places[id]?.buffer.memory ?? 0));
+  }
+
+  /** Where a value lies for the node that is being lowered; brought into its memory where it lies in another. */
   place(id: ValueId): Place {
+    const home = this.home(id);
+    if (home.buffer.memory === this.#here) return home;
+    const key = `${this.#here} ${id}`;
+    const known = this.#brought.get(key);
+    if (known !== undefined) return known;
+    const brought = this.#bring(home);
+    this.#brought.set(key, brought);
+    return brought;
+  }
+
+  /** A copy in the memory of the node; rows with gaps are put together first. */
+  #bring(home: Place): Place {
+    const here = this.#here;
+    this.#here = home.buffer.memory;
+    const from = isDense(home) ? home : this.copyDense(home);
+    this.#here = here;
+    const rowBytes = from.width * from.headCount * ELEMENT_BYTES;
+    const buffer = this.arena((from.rows?.capacity ?? 1) * rowBytes);
+    const to = { ...from, buffer, offsetBytes: 0, rowStride: rowBytes };
+    this.#copyAcross(from, to, { rowBytes, end: rowsTimes(from, 1) });
+    return to;
+  }
+
+  #copyAcross(from: Place, to: Place, { rowBytes, end }: { readonly rowBytes: number; readonly end: Argument }): void {
+    this.kernel(copyAcross.name, {
+      arguments: { fromMemory: from.buffer.memory, from: at(from), to: at(to), rowBytes, begin: 0, end },
+      splits: [{ begin: "begin", granule: 1 }],
+      reads: [from],
+      writes: [to],
+    });
+  }
+
+  /** Where a value was made; leaves are placed when first asked for. */
+  home(id: ValueId): Place {
     const known = this.#places[id];
     if (known !== undefined) return known;
     const value = this.value(id);
@@ -108,6 +182,7 @@ export class LoweringContext {
   dense(id: ValueId): Place {
     const place = this.place(id);
     if (isDense(place)) return place;
+    // what was brought from another memory is dense, so this is the value's home
     const copy = this.copyDense(place);
     this.#places[id] = copy;
     return copy;
@@ -144,26 +219,26 @@ export class LoweringContext {
     });
   }
 
-  /** Fresh memory of the arena. */
+  /** Fresh memory of the arena, in the memory of the node. */
   arena(bytes: number): ArenaBuffer {
-    const buffer = new ArenaBuffer(Math.max(bytes, 32));
+    const buffer = new ArenaBuffer(this.#here, Math.max(bytes, 32));
     this.buffers.push(buffer);
     return buffer;
   }
 
   /** Something computed once per replay and used by many steps: a rotary table, quantised activations. */
   shared(key: string, make: () => Place): Place {
-    const known = this.#shared.get(key);
+    const own = `${this.#here} ${key}`;
+    const known = this.#shared.get(own);
     if (known !== undefined) return known;
     const made = make();
-    this.#shared.set(key, made);
+    this.#shared.set(own, made);
     return made;
   }
 
   /** Memory with fixed contents, written when the executable is made. */
   constant(values: Float32Array | Int32Array): PlacedBuffer {
-    const address = this.#allocateConstant(values);
-    return fixedBuffer(address, values.byteLength);
+    return fixedBuffer(this.#allocateConstant(this.#here, values));
   }
 
   state(id: ValueId): WasmState {
@@ -205,6 +280,7 @@ export class LoweringContext {
     const step: KernelStep = {
       kind: "kernel",
       kernel,
+      memory: this.#here,
       arguments: call.arguments,
       splits: call.splits,
       reads: call.reads.map(bufferOf),
@@ -227,7 +303,7 @@ export class LoweringContext {
 
   #plainWeight(value: Value): Place {
     const form = this.weightForm(value.id, "plain");
-    return densePlace(fixedBuffer(form.address, form.bytes), value.dims);
+    return densePlace(fixedBuffer(form), value.dims);
   }
 
   #bytesOf(dims: readonly Dim[]): number {

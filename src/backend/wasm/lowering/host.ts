@@ -26,13 +26,14 @@ export function lowerOnHost(c: LoweringContext, node: Node): void {
     c.donate(node, i, state);
     return wholeState(c, id, state);
   });
+  const { memory } = c;
   c.host(
     (extents) => {
-      const { floats, integers } = memoryViews(c.memory);
-      const arenaAddress = c.arenaAddress();
+      const { floats, integers } = memoryViews(memory);
+      const arenas = c.arenas();
       const arrays = node.inputs.map((id, i): ReferenceArray => {
         const { dims, dtype } = c.value(id);
-        const access = { place: inputs[i], dims, extents, arenaAddress };
+        const access = { place: inputs[i], dims, extents, arenas };
         const data = readValue(access, dtype === "i32" ? integers : floats, (n) => new Float64Array(n));
         return { extents: extentsOf(dims, extents), data };
       });
@@ -40,7 +41,7 @@ export function lowerOnHost(c: LoweringContext, node: Node): void {
       const results = definition.reference({ inputs: arrays, attributes: node.attributes, outputs: shapes });
       for (const [i, id] of node.outputs.entries()) {
         const { dims, dtype } = c.value(id);
-        const access = { place: outputs[i], dims, extents, arenaAddress };
+        const access = { place: outputs[i], dims, extents, arenas };
         writeValue(access, dtype === "i32" ? integers : floats, results[i]);
       }
     },

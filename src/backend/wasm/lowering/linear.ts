@@ -22,7 +22,7 @@ export function lowerLinear(c: LoweringContext, node: Node): void {
   const { x, stride } = uniformRows(c, xId);
   const y = c.output(node);
   const bias = biasId === undefined ? undefined : c.dense(biasId);
-  const weight = fixedBuffer(form.address, form.bytes);
+  const weight = fixedBuffer(form);
   const from = activations === undefined ? x.buffer : quantised(c, { xId, x, stride, kind: activations });
   if (scratchBytes > 0) c.needScratch(scratchBytes);
   c.kernel(kernel, {

@@ -36,10 +36,10 @@ export function lowerCausalConv(c: LoweringContext, node: Node): void {
 
 /** [X, J] to [J, X], once per executable: a few taps of every channel. */
 function transposedWeight(c: LoweringContext, id: ValueId): Place {
-  const place = c.dense(id);
+  const place = c.home(id);
   const [channels, taps] = c.value(id).dims.map((d) => d.capacity);
   return c.shared(`taps ${id}`, () => {
-    const stored = new Float32Array(c.memory.buffer, place.buffer.address(0) + place.offsetBytes, channels * taps);
+    const stored = c.floatsOf(c.weightForm(id, "plain"));
     const values = new Float32Array(channels * taps);
     for (let x = 0; x < channels; x++) {
       for (let j = 0; j < taps; j++) values[j * channels + x] = stored[x * taps + j];

@@ -20,8 +20,9 @@ export function lowerGatherRows(c: LoweringContext, node: Node): void {
     gather("gatherRowsF32", table.buffer, { table: at(table), n: y.width });
     return;
   }
-  const { layout, address, bytes } = c.weightForm(tableId, "table");
-  const table = fixedBuffer(address, bytes);
+  const form = c.weightForm(tableId, "table");
+  const { layout, address } = form;
+  const table = fixedBuffer(form);
   if (layout.kind === "rows") {
     gather(`gatherRows${layout.element}`, table, { table: address, n: y.width });
     return;
