@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import type { KernelVariant } from "../../src/backend/wasm/kernels/kernel.ts";
 import { buildKernelModule, KERNEL_SIGNATURES } from "../../src/backend/wasm/kernels/module.ts";
 import { bareGemmModule } from "./bare-gemm.ts";
 import { PEAK_NAMES, peakModule } from "./peaks.ts";
@@ -23,12 +24,12 @@ export interface KernelTeam {
 }
 
 /** Starts the team over `megabytes` of memory, every byte 0x21: as weights, scales of plain size and no denormals. */
-export function kernelTeam(megabytes: number): KernelTeam {
+export function kernelTeam(megabytes: number, variant: KernelVariant = VARIANT): KernelTeam {
   const memory = new WebAssembly.Memory({ initial: megabytes * 16, maximum: 65536, shared: true });
   const heap = new Uint8Array(memory.buffer);
   heap.fill(0x21);
   const names = [...KERNEL_SIGNATURES.map(({ name }) => name), ...PEAK_NAMES, "bareGemm"];
-  const modules = [buildKernelModule(VARIANT), peakModule(), bareGemmModule()].map(
+  const modules = [buildKernelModule(variant), peakModule(), bareGemmModule()].map(
     (bytes) => new WebAssembly.Module(bytes),
   );
   const start: TeamStart = { memory, modules, control: new SharedArrayBuffer(CONTROL_BYTES), names, part: 0 };

@@ -43,6 +43,15 @@ test("a backend that computes passes, and says which ops it lacks", async () => 
   expect(backend.info.unsupported).toEqual({});
 });
 
+// bug: kernels of the 8-bit path that compute garbage, under an experimental compiler say, pass because only floats are tried
+test("a backend whose 8-bit path alone is wrong is refused", async () => {
+  const right = oracleBackend(decode);
+  const wrong = spoiled((value) => value * 1.5);
+  const lower = (...[graph, options]: Parameters<Backend["lower"]>): Executable =>
+    (options.precision === "integer" ? wrong : right).lower(graph, options);
+  await expect(selfTest({ ...right, lower })).rejects.toThrow(SelfTestError);
+});
+
 // bug: a backend that is not there ends as a TypeError, or as silence on another backend
 test.each(["webgpu", "onnx"] as const)("%s answers that it is not built yet", async (name) => {
   await expect(createBackend(name, { decode })).rejects.toThrow(UnsupportedError);

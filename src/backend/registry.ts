@@ -37,9 +37,10 @@ export async function createBackend(name: BackendName, options: BackendOptions):
 const ROWS = 3;
 const INTO = 16;
 const OUT = 8;
-const TOLERANCE = 1e-5;
+/** By how much an answer may be off, as a share of the sum of its products' magnitudes: rounding to 8 bits costs a hundredth. */
+const TOLERANCES = { float: 1e-6, integer: 0.02 } as const;
 
-/** Runs x Wᵀ for small whole numbers, whose products and sums are exact in float32. Throws SelfTestError. */
+/** Runs x Wᵀ for small whole numbers, whose products and sums are exact in float32, on both paths. Throws SelfTestError. */
 export async function selfTest(backend: Backend): Promise<void> {
   const rows = dim("T", ROWS);
   const into = dim("D", INTO);
@@ -50,14 +51,32 @@ export async function selfTest(backend: Backend): Promise<void> {
   });
   const x = Float32Array.from({ length: ROWS * INTO }, (_, i) => ((i * 5) % 7) - 3);
   const w = Float32Array.from({ length: OUT * INTO }, (_, i) => ((i * 3) % 11) - 5);
-  using weight = await backend.upload(matrix("w", w, [OUT, INTO]), { precision: "float", uses: ["linear"] });
-  using executable = backend.lower(graph, { weights: { w: weight }, label: "self-test" });
-  const { y } = await executable.run({ inputs: { x } });
+  for (const precision of ["float", "integer"] as const) {
+    using weight = await backend.upload(matrix("w", w, [OUT, INTO]), { precision, uses: ["linear"] });
+    using executable = backend.lower(graph, { weights: { w: weight }, label: "self-test", precision });
+    const { y } = await executable.run({ inputs: { x } });
+    checkProduct(backend, { x, w, y, tolerance: TOLERANCES[precision] });
+  }
+}
+
+interface Product {
+  readonly x: Float32Array;
+  readonly w: Float32Array;
+  readonly y: ArrayLike<number>;
+  readonly tolerance: number;
+}
+
+function checkProduct(backend: Backend, { x, w, y, tolerance }: Product): void {
   for (let i = 0; i < ROWS * OUT; i++) {
     const [row, column] = [Math.floor(i / OUT), i % OUT];
-    let expected = 0;
-    for (let k = 0; k < INTO; k++) expected += x[row * INTO + k] * w[column * INTO + k];
-    if (!(Math.abs(y[i] - expected) <= TOLERANCE)) throw new SelfTestError(backend.info.name, y[i], expected);
+    let [expected, magnitude] = [0, 0];
+    for (let k = 0; k < INTO; k++) {
+      const product = x[row * INTO + k] * w[column * INTO + k];
+      expected += product;
+      magnitude += Math.abs(product);
+    }
+    if (!(Math.abs(y[i] - expected) <= tolerance * magnitude))
+      throw new SelfTestError(backend.info.name, y[i], expected);
   }
 }
 

@@ -12,7 +12,8 @@ const high = { firstAddress: 2 ** 31 + 2 ** 28 };
 
 describeOps({
   relaxed: {
-    inline: () => createWasmBackend({ decode }),
+    inline: () => createWasmBackend({ decode, features: { pairs: false } }),
+    "inline, pairs": () => createWasmBackend({ decode, features: { pairs: true } }),
     "2 threads": () => createWasmBackend({ decode, ...twoThreads }),
     "weights in another memory": () => withWeightsApart({ decode }),
     "weights in another memory, 2 threads": () => withWeightsApart({ decode, ...twoThreads }),

@@ -12,6 +12,7 @@ import type {
 } from "../../tensor/backend.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import { detectWasmFeatures, type WasmFeatures } from "./emit/features.ts";
+import { prefersPairs } from "./kernels/dot-form.ts";
 import { buildKernelModule, KERNEL_SIGNATURES, MAXIMUM_MEMORY_PAGES } from "./kernels/module.ts";
 import { Machine } from "./machine.ts";
 import type { MemoryLimits } from "./memories.ts";
@@ -32,8 +33,8 @@ export interface WasmBackendOptions {
   readonly memoryCount?: number;
   /** How they are filled, where it is not to be as 4 GiB for each allow. */
   readonly memories?: Omit<MemoryLimits, "totalBytes">;
-  /** Overrides what was detected, for tests. */
-  readonly features?: Partial<WasmFeatures>;
+  /** Overrides what was detected, for tests. `pairs`: the form of byte products, which is timed otherwise. */
+  readonly features?: Partial<WasmFeatures & { readonly pairs: boolean }>;
 }
 
 const INITIAL_PAGES = 64;
@@ -50,7 +51,8 @@ export async function createWasmBackend(options: WasmBackendOptions): Promise<Ba
   const threadCount = options.startWorker !== undefined && features.threads ? Math.max(1, options.threadCount ?? 1) : 1;
   // one thread runs where the caller is only if there is no worker to run it: a page must never block
   const isThreaded = options.startWorker !== undefined && features.threads;
-  const variant = { relaxed: features.relaxedSimd, threads: isThreaded };
+  const relaxed = features.relaxedSimd;
+  const variant = { relaxed, pairs: relaxed && (options.features?.pairs ?? prefersPairs()), threads: isThreaded };
   const module = await WebAssembly.compile(buildKernelModule(variant));
   const memories = openMemories(options.memoryCount ?? 1, isThreaded);
   const limits = { ...options.memories, totalBytes: options.memoryLimitBytes };

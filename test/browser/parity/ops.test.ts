@@ -14,8 +14,9 @@ const decode = dequantise;
 
 describeOps({
   relaxed: {
-    "single-threaded": () => createWasmBackend({ decode }),
-    "2 threads": () => createWasmBackend({ decode, startWorker: startWebWorker, threadCount: 2 }),
+    "single-threaded": () => createWasmBackend({ decode, features: { pairs: false } }),
+    "2 threads": () =>
+      createWasmBackend({ decode, startWorker: startWebWorker, threadCount: 2, features: { pairs: true } }),
     "weights in another memory, 2 threads": () =>
       withWeightsApart({ decode, startWorker: startWebWorker, threadCount: 2 }),
   },

@@ -46,7 +46,7 @@ function storeLane(opcode: number): (address: Operand<"i32">, value: V128, lane:
     expression("void", [asI32(address), value], [...simd(opcode), ...memoryImmediate(offset), lane]);
 }
 
-function bytesOf(values: Float32Array | Float64Array | Int32Array | Int8Array): number[] {
+function bytesOf(values: Float32Array | Float64Array | Int32Array | Int16Array | Int8Array): number[] {
   return [...new Uint8Array(values.buffer, values.byteOffset, values.byteLength)];
 }
 
@@ -108,6 +108,7 @@ export const i8x16 = {
 
 /** Eight 16-bit lanes. */
 export const i16x8 = {
+  const: (values: readonly number[]): V128 => v128.const(bytesOf(Int16Array.from(values))),
   splat: splatI32(16),
   extractS: extractI32(24),
   extractU: extractI32(25),

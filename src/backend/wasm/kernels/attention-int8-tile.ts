@@ -178,7 +178,7 @@ function emitOutput(module: ModuleBuilder, variant: KernelVariant): FunctionHand
     f.doWhile(
       () => {
         f.set(x, weights);
-        for (const sum of sums) f.set(sum, i32x4.splat(0));
+        for (const sum of sums) f.set(sum, f.hoist(i32x4.const([0, 0, 0, 0])));
         emitSteps(f, dot, "activations", { x, w: v, steps: KEY_BLOCK / 4, sums });
         const at = f.i32(y);
         for (let row = 0; row < INT8_ROWS; row++) {

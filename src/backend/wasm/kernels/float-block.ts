@@ -42,7 +42,7 @@ export const q8Zero: FloatBlockFormat = {
   kind: "Q8_0",
   blockBytes: 136,
   values: 8,
-  core: { ...shared, side: "activations", correction: { kind: "zero point", offset: CORRECTIONS } },
+  core: { ...shared, side: "activations", largest: 127, correction: { kind: "zero point", offset: CORRECTIONS } },
 };
 
 /** Q4_0: 18 bytes a row. */
@@ -50,7 +50,7 @@ export const q4Zero: FloatBlockFormat = {
   kind: "Q4_0",
   blockBytes: 72,
   values: 8,
-  core: { ...shared, side: "weights", correction: { kind: "nibble" } },
+  core: { ...shared, side: "weights", largest: 15, correction: { kind: "nibble" } },
 };
 
 /** Q4_1: 20 bytes a row. */
@@ -58,7 +58,7 @@ export const q4One: FloatBlockFormat = {
   kind: "Q4_1",
   blockBytes: 80,
   values: 16,
-  core: { ...shared, side: "weights", correction: { kind: "minimum", offset: CORRECTIONS } },
+  core: { ...shared, side: "weights", largest: 15, correction: { kind: "minimum", offset: CORRECTIONS } },
 };
 
 const NIBBLE_MASK = i8x16.const(Array.from({ length: 16 }, () => 15));

@@ -119,8 +119,8 @@ function superExpander(storage: "Q4_K" | "Q5_K" | "Q6_K", format: SuperBlockForm
     panelBytes: (k) => i32.shl(half(k), 1),
     expand: (f, { panel, from, k, scratch }) => {
       const block = f.i32(i32.add(panel, half(from)));
-      unpackSuperBlock(f, format, { block, scratch, half: 0 });
-      unpackSuperBlock(f, format, { block: f.i32(i32.add(block, half(k))), scratch, half: 1 });
+      unpackSuperBlock(f, format, { block, scratch, half: 0, isPaired: false });
+      unpackSuperBlock(f, format, { block: f.i32(i32.add(block, half(k))), scratch, half: 1, isPaired: false });
       expandSuperBlock(f, format, scratch);
     },
   };

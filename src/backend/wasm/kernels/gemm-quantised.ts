@@ -203,6 +203,7 @@ export function emitStore(module: ModuleBuilder): FunctionHandle {
 
 interface Shared {
   readonly dot: DotAdd;
+  readonly isPaired: boolean;
   readonly store: FunctionHandle;
   readonly core: FunctionHandle;
 }
@@ -221,14 +222,15 @@ function emitSuperGemm(module: ModuleBuilder, name: PanelFormatName, format: Sup
       blockBytes,
       walk: 1,
       walkPanels: (_f, panels, x, sums) => {
-        walkSuperBlock(f, format, s.dot, { panels, x, sums });
+        walkSuperBlock(f, format, s.isPaired ? "pairs" : s.dot, { panels, x, sums });
         for (const panel of panels) f.advance(panel as Local<"i32">, blockBytes);
       },
       matrix: (_f, { panel, x, tiles, accumulators }) => {
         const [low, at, end] = [f.i32(panel), f.i32(x), f.i32(i32.add(x, tileRecords))];
         f.while(i32.ltU(at, end), () => {
-          unpackSuperBlock(f, format, { block: low, scratch: p.scratch, half: 0 });
-          unpackSuperBlock(f, format, { block: f.i32(i32.add(low, panelBytes)), scratch: p.scratch, half: 1 });
+          unpackSuperBlock(f, format, { block: low, scratch: p.scratch, half: 0, isPaired: s.isPaired });
+          const high = f.i32(i32.add(low, panelBytes));
+          unpackSuperBlock(f, format, { block: high, scratch: p.scratch, half: 1, isPaired: s.isPaired });
           f.emit(s.core.call(at, tileRecords, tiles, p.scratch, accumulators));
           f.advance(low, blockBytes);
           f.advance(at, record);
@@ -287,14 +289,15 @@ const NAMES = Object.keys(FORMAT_ACTIVATIONS) as PanelFormatName[];
 export const quantisedGemmFamily: KernelFamily = {
   signatures: NAMES.map(signatureOf),
   emit: (module: ModuleBuilder, variant: KernelVariant) => {
-    const common = { dot: dotAdd(variant), store: emitStore(module) };
+    const isPaired = variant.relaxed && variant.pairs === true;
+    const common = { dot: dotAdd(variant), isPaired, store: emitStore(module) };
     for (const format of [q8Zero, q4Zero, q4One]) {
       emitFloatGemm(module, format, { ...common, core: emitFloatBlockCore(module, variant, format.core) });
     }
-    const bySubBlocks = { core: emitSubBlockCore(module, variant, { count: 8, sums: q4K.sums }) };
-    emitSuperGemm(module, "Q4_K", q4K, { ...common, ...bySubBlocks });
-    emitSuperGemm(module, "Q5_K", q5K, { ...common, ...bySubBlocks });
-    const core = emitSubBlockCore(module, variant, { count: 16, sums: q6K.sums });
-    emitSuperGemm(module, "Q6_K", q6K, { ...common, core });
+    for (const [name, format] of Object.entries({ Q4_K: q4K, Q5_K: q5K, Q6_K: q6K } as const)) {
+      const { subBlockCount: count, sums, largest } = format;
+      const core = emitSubBlockCore(module, variant, { count, sums, largest });
+      emitSuperGemm(module, name as "Q4_K" | "Q5_K" | "Q6_K", format, { ...common, core });
+    }
   },
 };

@@ -26,6 +26,7 @@ export const towerFamily: KernelFamily = {
     const { bytes: recordBytes } = ACTIVATION_RECORDS.u7x128;
     const core = emitFloatBlockCore(module, variant, {
       side: "activations",
+      largest: 127,
       block: BLOCK,
       weightStride: PANEL_BYTES,
       scaleStride: PANEL_BYTES,

@@ -8,6 +8,8 @@ import { f32x4 } from "../emit/simd.ts";
 export interface KernelVariant {
   /** Relaxed SIMD: fused multiply-add and the 8-bit dot product. */
   readonly relaxed: boolean;
+  /** Relaxed only: byte products are added in 16 bits as long as they fit, for processors without an instruction for their sums of four. */
+  readonly pairs?: boolean;
   /** Imports a shared memory. */
   readonly threads: boolean;
 }

@@ -5,7 +5,8 @@ import type { FunctionBuilder } from "../emit/function-builder.ts";
 import { i32 } from "../emit/scalar.ts";
 import { f32x4, i8x16, i16x8, i32x4, v128 } from "../emit/simd.ts";
 import { widenF16 } from "./float16.ts";
-import type { DotAdd } from "./int8-dot.ts";
+import type { DotAdd, Unsigned } from "./int8-dot.ts";
+import { addPairs, pairDepth } from "./int8-dot.ts";
 import { SUMS_16, SUMS_32 } from "./quantise-activations.ts";
 import { UNPACKED } from "./tile-int8.ts";
 
@@ -24,6 +25,8 @@ interface Run {
 /** A K-quant format. Offsets are those of a panel block: four times the file's. */
 export interface SuperBlockFormat {
   readonly subBlockCount: 8 | 16;
+  /** Largest weight. */
+  readonly largest: Unsigned;
   readonly runs: readonly Run[];
   /** Offset of the paired sums in the activation record. */
   readonly sums: number;
@@ -68,6 +71,7 @@ function groupRun(t: number, values: Run["values"]): Run {
 /** Q4_K: low nibbles of 32 bytes are sub-block 2t, high nibbles 2t + 1. */
 export const q4K: SuperBlockFormat = {
   ...shared45,
+  largest: 15,
   runs: GROUPS.map((t) =>
     groupRun(t, (f, at, offset) => {
       const packed = f.v128(v128.load(at, offset + 64 + t * 128));
@@ -84,6 +88,7 @@ function shiftedBit(f: FunctionBuilder, v: V128, from: number): V128 {
 /** Q5_K: Q4_K plus bits 2t and 2t + 1 of qh. */
 export const q5K: SuperBlockFormat = {
   ...shared45,
+  largest: 31,
   runs: GROUPS.map((t) =>
     groupRun(t, (f, at, offset) => {
       const packed = f.v128(v128.load(at, offset + 192 + t * 128));
@@ -124,6 +129,7 @@ const d6 = (f: FunctionBuilder, block: I32): Local<"v128"> => widenF16(f, v128.l
 /** Q6_K: three planes (weight-panel.ts), values 0…63 with a zero point of 32, which acts as a min of 32·scale per sub-block of 16. */
 export const q6K: SuperBlockFormat = {
   subBlockCount: 16,
+  largest: 63,
   sums: SUMS_16,
   runs: [0, 1].flatMap((half) => [0, 1].map((quarter) => sixBitRun(half, quarter))),
   scales: signedScales,
@@ -138,16 +144,34 @@ function scaleOf(vectors: readonly V128[], subBlock: number): V128 {
   return i32x4.shrS(i32x4.shl(vectors[subBlock >> 2], left), 24);
 }
 
+const SIGN_ONLY = 0x80;
+
+/** Scale of a sub-block as pairs of i16, the same twice. */
+function scalePairOf(f: FunctionBuilder, vectors: readonly V128[], subBlock: number): V128 {
+  // the byte goes to the upper half of each i16 and is shifted down with its sign
+  const lanes = Array.from({ length: 16 }, (_, i) => ((i & 1) === 0 ? SIGN_ONLY : (i & -4) + (subBlock & 3)));
+  return i16x8.shrS(i8x16.swizzle(vectors[subBlock >> 2], f.hoist(i8x16.const(lanes))), 8);
+}
+
 /** Min pairs as i16: (0,2) and (1,3) of each four sub-blocks. */
 function minPairs(vectors: readonly V128[]): V128[] {
   return vectors.flatMap((v) => [i16x8.shrS(i16x8.shl(v, 8), 8), i16x8.shrS(v, 8)]);
+}
+
+/** Where a block is unpacked to. */
+export interface UnpackTarget {
+  readonly block: I32;
+  readonly scratch: I32;
+  readonly half: 0 | 1;
+  /** Scales as the pairs variant takes them. */
+  readonly isPaired: boolean;
 }
 
 /** Writes columns [4·half, 4·half + 4) of the unpacked block at `scratch`. */
 export function unpackSuperBlock(
   f: FunctionBuilder,
   format: SuperBlockFormat,
-  { block, scratch, half }: { readonly block: I32; readonly scratch: I32; readonly half: 0 | 1 },
+  { block, scratch, half, isPaired }: UnpackTarget,
 ): void {
   const [at, to, end] = [f.i32(), f.i32(), f.i32()];
   const offset = half * 16;
@@ -168,7 +192,8 @@ export function unpackSuperBlock(
   }
   const scales = format.scales(f, block);
   for (let s = 0; s < format.subBlockCount; s++) {
-    f.emit(v128.store(scratch, scaleOf(scales, s), UNPACKED.scales + s * 32 + offset));
+    const scale = isPaired ? scalePairOf(f, scales, s) : scaleOf(scales, s);
+    f.emit(v128.store(scratch, scale, UNPACKED.scales + s * 32 + offset));
   }
   for (const [i, pair] of minPairs(format.mins(f, block)).entries()) {
     f.emit(v128.store(scratch, pair, UNPACKED.mins + i * 32 + offset));
@@ -185,12 +210,16 @@ const SCALE_OFFSET = 1024;
 export function walkSuperBlock(
   f: FunctionBuilder,
   format: SuperBlockFormat,
-  dot: DotAdd,
+  dot: DotAdd | "pairs",
   { panels, x, sums }: { readonly panels: readonly I32[]; readonly x: I32; readonly sums: readonly Local<"v128">[] },
 ): void {
   const totals = panels.map(() => f.v128(i32x4.splat(0)));
   const scales = panels.map((panel) => format.scales(f, panel));
   for (const run of format.runs) {
+    if (dot === "pairs") {
+      walkPairs(f, format, run, { panels, x, totals, scales });
+      continue;
+    }
     const accumulators = panels.map(() => run.subBlocks.map(() => f.v128(i32x4.splat(0))));
     walkRun(f, run, dot, { panels, x, accumulators });
     for (const [p, accumulator] of accumulators.entries()) {
@@ -241,4 +270,35 @@ function walkRun(f: FunctionBuilder, run: Run, dot: DotAdd, { panels, x, accumul
     },
     () => i32.ltU(xAt, end),
   );
+}
+
+interface PairWalk {
+  readonly panels: readonly I32[];
+  readonly x: I32;
+  readonly totals: readonly Local<"v128">[];
+  readonly scales: readonly (readonly V128[])[];
+}
+
+/** A run with sums of 16 bits, written out: scales widen them. */
+function walkPairs(
+  f: FunctionBuilder,
+  format: SuperBlockFormat,
+  run: Run,
+  { panels, x, totals, scales }: PairWalk,
+): void {
+  const depth = Math.min(run.rounds, pairDepth(format.largest));
+  for (const [p, panel] of panels.entries()) {
+    const factors = run.subBlocks.map((subBlock) => f.v128(scalePairOf(f, scales[p], subBlock)));
+    for (let begin = 0; begin < run.rounds; begin += depth) {
+      const pairs = run.subBlocks.map(() => f.v128());
+      for (let round = begin; round < begin + depth; round++) {
+        for (const [o, weights] of run.values(f, panel, round * run.stride).entries()) {
+          const value = v128.load32Splat(x, (run.firstSteps[o] + round) * 4);
+          const products = i16x8.relaxedDotI8x16I7x16S(value, weights);
+          f.set(pairs[o], round === begin ? products : i16x8.add(pairs[o], products));
+        }
+      }
+      for (const [o, pair] of pairs.entries()) addPairs(f, totals[p], pair, factors[o]);
+    }
+  }
 }

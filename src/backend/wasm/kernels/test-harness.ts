@@ -70,5 +70,6 @@ export function nmse(actual: ArrayLike<number>, expected: ArrayLike<number>): nu
 /** The variants every kernel is tested in. */
 export const VARIANTS: readonly KernelVariant[] = [
   { relaxed: true, threads: false },
+  { relaxed: true, pairs: true, threads: false },
   { relaxed: false, threads: true },
 ];

@@ -6,9 +6,9 @@ import type { I32, Local, V128 } from "../emit/expression.ts";
 import type { FunctionBuilder } from "../emit/function-builder.ts";
 import type { FunctionHandle, ModuleBuilder } from "../emit/module-builder.ts";
 import { i32 } from "../emit/scalar.ts";
-import { f32x4, i32x4, v128 } from "../emit/simd.ts";
-import type { DotAdd } from "./int8-dot.ts";
-import { dotAdd } from "./int8-dot.ts";
+import { f32x4, i16x8, i32x4, v128 } from "../emit/simd.ts";
+import type { DotAdd, Unsigned } from "./int8-dot.ts";
+import { addPairs, dotAdd, pairDepth, pairOnes } from "./int8-dot.ts";
 import type { KernelVariant } from "./kernel.ts";
 
 /** Rows and columns of a tile. */
@@ -59,10 +59,48 @@ export function emitSteps(
   );
 }
 
+/** The vector that sums start from. One local for all: 256-bit vectors are made of two 128-bit ones only where their operands are one value. */
+const zeroes = (f: FunctionBuilder): Local<"v128"> => f.hoist(i32x4.const([0, 0, 0, 0]));
+
+/**
+ * Stores both halves of a row's eight columns, made by `value`. The two stores come last: with a load between them no 256-bit store
+ * could be made of them.
+ */
+function storeRow(f: FunctionBuilder, to: I32, offset: number, value: (half: 0 | 1) => V128): void {
+  const [low, high] = [f.v128(value(0)), f.v128(value(1))];
+  f.emit(v128.store(to, low, offset), v128.store(to, high, offset + 16));
+}
+
+interface PairOperands {
+  readonly x: I32;
+  readonly w: I32;
+  /** i16 sums of pairs, one of each tile row and half, set here. */
+  readonly pairs: readonly Local<"v128">[];
+}
+
+/** Sums `count` k-steps of four, from step `first` on, in 16 bits. Written out: with the sums of a tile it just fits the registers. */
+function emitPairSteps(f: FunctionBuilder, { x, w, pairs }: PairOperands, first: number, count: number): void {
+  const [low, high, value] = [f.v128(), f.v128(), f.v128()];
+  for (let step = first; step < first + count; step++) {
+    f.set(low, v128.load(w, step * WEIGHT_STEP));
+    f.set(high, v128.load(w, step * WEIGHT_STEP + 16));
+    for (let row = 0; row < INT8_ROWS; row++) {
+      f.set(value, v128.load32Splat(x, step * ACTIVATION_STEP + row * 4));
+      for (const [half, weights] of [low, high].entries()) {
+        const pair = pairs[row * 2 + half];
+        const products = i16x8.relaxedDotI8x16I7x16S(value, weights);
+        f.set(pair, step === first ? products : i16x8.add(pair, products));
+      }
+    }
+  }
+}
+
 /** Shape of a K-quant super-block of 256 as the core sees it. */
 export interface SubBlocks {
   /** 8 sub-blocks of 32 or 16 of 16. */
   readonly count: 8 | 16;
+  /** Largest weight. */
+  readonly largest: Unsigned;
   /** Offset in the activation record of the paired i16 sums, count/2 pairs. */
   readonly sums: number;
 }
@@ -71,7 +109,7 @@ export interface SubBlocks {
 export const UNPACKED = {
   /** [64][8][4] bytes 0…127. */
   weights: 0,
-  /** i32 [sub-block][8]. */
+  /** i32 [sub-block][8]; in the pairs variant i16 [sub-block][8][2], both the same. */
   scales: 2048,
   /** i16 [pair][8][2]. */
   mins: 2560,
@@ -98,18 +136,12 @@ export function emitSubBlockCore(module: ModuleBuilder, variant: KernelVariant, 
       f.set(xAt, x);
       f.set(wAt, block);
       f.set(scaleAt, i32.add(block, UNPACKED.scales));
-      for (let i = 0; i < 8; i++) f.emit(v128.store(block, i32x4.splat(0), UNPACKED.outer + i * 16));
+      for (let i = 0; i < 8; i++) f.emit(v128.store(block, zeroes(f), UNPACKED.outer + i * 16));
       const scaleEnd = f.i32(i32.add(scaleAt, shape.count * 32));
       f.doWhile(
         () => {
-          for (const sum of sums) f.set(sum, i32x4.splat(0));
-          emitSteps(f, dot, "weights", { x: xAt, w: wAt, steps: SUPER_BLOCK.steps / shape.count, sums });
-          const scales = [f.v128(v128.load(scaleAt)), f.v128(v128.load(scaleAt, 16))];
-          for (const [i, sum] of sums.entries()) {
-            const scaled = i32x4.mul(sum, scales[i & 1]);
-            const at = UNPACKED.outer + i * 16;
-            f.emit(v128.store(block, i32x4.add(v128.load(block, at), scaled), at));
-          }
+          if (variant.pairs === true) emitPairedSubBlock(f, { xAt, wAt, scaleAt, block, shape, sums });
+          else emitSubBlock(f, dot, { xAt, wAt, scaleAt, block, shape, sums });
           f.advance(scaleAt, 32);
         },
         () => i32.ltU(scaleAt, scaleEnd),
@@ -122,6 +154,48 @@ export function emitSubBlockCore(module: ModuleBuilder, variant: KernelVariant, 
   });
 }
 
+interface SubBlockState {
+  readonly xAt: Local<"i32">;
+  readonly wAt: Local<"i32">;
+  readonly scaleAt: I32;
+  readonly block: I32;
+  readonly shape: SubBlocks;
+  readonly sums: readonly Local<"v128">[];
+}
+
+/** Adds one sub-block's scaled sums to the outer accumulators. */
+function emitSubBlock(f: FunctionBuilder, dot: DotAdd, { xAt, wAt, scaleAt, block, shape, sums }: SubBlockState): void {
+  for (const sum of sums) f.set(sum, zeroes(f));
+  emitSteps(f, dot, "weights", { x: xAt, w: wAt, steps: SUPER_BLOCK.steps / shape.count, sums });
+  const scales = [f.v128(v128.load(scaleAt)), f.v128(v128.load(scaleAt, 16))];
+  for (let row = 0; row < INT8_ROWS; row++) {
+    const at = UNPACKED.outer + row * 32;
+    storeRow(f, block, at, (half) =>
+      i32x4.add(v128.load(block, at + half * 16), i32x4.mul(sums[row * 2 + half], scales[half])),
+    );
+  }
+}
+
+/** The same with sums of 16 bits, which the scale widens. */
+function emitPairedSubBlock(f: FunctionBuilder, { xAt, wAt, scaleAt, block, shape, sums }: SubBlockState): void {
+  const steps = SUPER_BLOCK.steps / shape.count;
+  const depth = Math.min(steps, pairDepth(shape.largest));
+  const pairs = f.vectors(sums.length);
+  for (let step = 0; step < steps; step += depth) {
+    emitPairSteps(f, { x: xAt, w: wAt, pairs }, step, depth);
+    for (const [i, sum] of sums.entries()) {
+      const scaled = i32x4.dotI16x8S(pairs[i], v128.load(scaleAt, (i & 1) * 16));
+      f.set(sum, step === 0 ? scaled : i32x4.add(sum, scaled));
+    }
+  }
+  for (let row = 0; row < INT8_ROWS; row++) {
+    const at = UNPACKED.outer + row * 32;
+    storeRow(f, block, at, (half) => i32x4.add(v128.load(block, at + half * 16), sums[row * 2 + half]));
+  }
+  f.advance(xAt, steps * ACTIVATION_STEP);
+  f.advance(wAt, steps * WEIGHT_STEP);
+}
+
 interface CoreState {
   readonly x: I32;
   readonly block: I32;
@@ -129,7 +203,7 @@ interface CoreState {
 }
 
 function emitMins(f: FunctionBuilder, { x, block, shape, sums }: CoreState & { readonly shape: SubBlocks }): void {
-  for (const sum of sums) f.set(sum, i32x4.splat(0));
+  for (const sum of sums) f.set(sum, zeroes(f));
   const [pair, xAt, minAt] = [f.i32(), f.i32(x), f.i32(block)];
   const [low, high, value] = [f.v128(), f.v128(), f.v128()];
   f.for(pair, { from: 0, below: shape.count / 2 }, () => {
@@ -146,23 +220,24 @@ function emitMins(f: FunctionBuilder, { x, block, shape, sums }: CoreState & { r
 }
 
 function emitSuperBlockEnd(f: FunctionBuilder, { x, block, acc, sums }: CoreState & { readonly acc: I32 }): void {
-  const row = f.v128();
-  for (const [i, sum] of sums.entries()) {
-    if ((i & 1) === 0) f.set(row, v128.load32Splat(x, SUPER_BLOCK.scaleOffset + (i >> 1) * 4));
-    const half = (i & 1) * 16;
-    const main = f32x4.mul(
-      f32x4.convertI32x4S(v128.load(block, UNPACKED.outer + i * 16)),
-      v128.load(block, UNPACKED.d + half),
-    );
-    const minimum = f32x4.mul(f32x4.convertI32x4S(sum), v128.load(block, UNPACKED.dmin + half));
-    const scaled = f32x4.mul(f32x4.sub(main, minimum), row);
-    f.emit(v128.store(acc, f32x4.add(v128.load(acc, i * 16), scaled), i * 16));
+  const scale = f.v128();
+  for (let row = 0; row < INT8_ROWS; row++) {
+    f.set(scale, v128.load32Splat(x, SUPER_BLOCK.scaleOffset + row * 4));
+    storeRow(f, acc, row * 32, (half) => {
+      const outer = f32x4.convertI32x4S(v128.load(block, UNPACKED.outer + row * 32 + half * 16));
+      const main = f32x4.mul(outer, v128.load(block, UNPACKED.d + half * 16));
+      const sum = f32x4.convertI32x4S(sums[row * 2 + half]);
+      const minimum = f32x4.mul(sum, v128.load(block, UNPACKED.dmin + half * 16));
+      return f32x4.add(v128.load(acc, row * 32 + half * 16), f32x4.mul(f32x4.sub(main, minimum), scale));
+    });
   }
 }
 
 /** What a float-scaled block needs besides its products. */
 export interface FloatBlocks {
   readonly side: SevenBitSide;
+  /** Largest value on that side. */
+  readonly largest: Unsigned;
   /** Elements of K in a block. */
   readonly block: number;
   /** Bytes from one block's [block/4][8][4] weights to the next, from its f32 scales [8] and its corrections i32 [8]. */
@@ -186,6 +261,8 @@ export interface FloatBlocks {
  */
 export function emitFloatBlockCore(module: ModuleBuilder, variant: KernelVariant, shape: FloatBlocks): FunctionHandle {
   const dot = dotAdd(variant);
+  // deep enough for the whole block
+  const isPaired = variant.pairs === true && shape.side === "weights" && pairDepth(shape.largest) * 4 >= shape.block;
   return module.function(["i32", "i32", "i32", "i32", "i32", "i32"], {}, (f) => {
     const [x, xStride, tiles, w, acc, blocks] = [0, 1, 2, 3, 4, 5].map((index) => f.parameter(index, "i32"));
     const sums = f.vectors(8);
@@ -200,8 +277,11 @@ export function emitFloatBlockCore(module: ModuleBuilder, variant: KernelVariant
         () => {
           f.set(xAt, record);
           f.set(wAt, weights);
-          emitCorrection(f, shape, { record, scaleAt, sums });
-          emitSteps(f, dot, shape.side, { x: xAt, w: wAt, steps: shape.block / 4, sums });
+          if (isPaired) emitPairedBlock(f, shape, { record, scaleAt, sums, x: xAt, w: wAt });
+          else {
+            emitCorrection(f, shape, { record, scaleAt, sums });
+            emitSteps(f, dot, shape.side, { x: xAt, w: wAt, steps: shape.block / 4, sums });
+          }
           emitFloatBlockEnd(f, shape, { record, scaleAt, acc, sums });
           f.advance(record, shape.recordBytes);
           f.advance(scaleAt, shape.scaleStride);
@@ -221,12 +301,24 @@ interface BlockState {
   readonly sums: readonly Local<"v128">[];
 }
 
+/** A block whose sums fit 16 bits: widened, then corrected. */
+function emitPairedBlock(
+  f: FunctionBuilder,
+  shape: FloatBlocks,
+  { record, scaleAt, sums, x, w }: BlockState & { readonly x: I32; readonly w: I32 },
+): void {
+  const pairs = f.vectors(sums.length);
+  emitPairSteps(f, { x, w, pairs }, 0, shape.block / 4);
+  emitCorrection(f, shape, { record, scaleAt, sums });
+  for (const [i, sum] of sums.entries()) addPairs(f, sum, pairs[i], pairOnes(f));
+}
+
 /** The sums start from minus the correction. */
 function emitCorrection(f: FunctionBuilder, shape: FloatBlocks, { record, scaleAt, sums }: BlockState): void {
   const offset = shape.block * 4 + ACTIVATION_STEP;
   const { correction } = shape;
   if (correction.kind === "minimum") {
-    for (const sum of sums) f.set(sum, i32x4.splat(0));
+    for (const sum of sums) f.set(sum, zeroes(f));
     return;
   }
   const columns =
@@ -249,22 +341,20 @@ function emitFloatBlockEnd(
 ): void {
   // loads repeated on purpose: with six more values in registers the inner loop spills and loses a tenth
   const columns = [0, 16].map((half) => v128.load(scaleAt, half));
-  const [row, rowSum] = [f.v128(), f.v128()];
+  const [scale, rowSum] = [f.v128(), f.v128()];
   const { correction } = shape;
-  for (const [i, sum] of sums.entries()) {
-    const rowOffset = shape.block * 4 + (i >> 1) * 4;
-    if ((i & 1) === 0) {
-      f.set(row, v128.load32Splat(record, rowOffset));
-      if (correction.kind === "minimum") {
-        const total = f32x4.convertI32x4S(v128.load32Splat(record, rowOffset + ACTIVATION_STEP));
-        f.set(rowSum, f32x4.mul(row, total));
-      }
+  for (let row = 0; row < INT8_ROWS; row++) {
+    const rowOffset = shape.block * 4 + row * 4;
+    f.set(scale, v128.load32Splat(record, rowOffset));
+    if (correction.kind === "minimum") {
+      const total = f32x4.convertI32x4S(v128.load32Splat(record, rowOffset + ACTIVATION_STEP));
+      f.set(rowSum, f32x4.mul(scale, total));
     }
-    const product = f32x4.mul(f32x4.convertI32x4S(sum), f32x4.mul(columns[i & 1], row));
-    const scaled =
-      correction.kind === "minimum"
-        ? f32x4.add(product, f32x4.mul(v128.load(scaleAt, correction.offset - shape.scales + (i & 1) * 16), rowSum))
-        : product;
-    f.emit(v128.store(acc, f32x4.add(v128.load(acc, i * 16), scaled), i * 16));
+    storeRow(f, acc, row * 32, (half) => {
+      const product = f32x4.mul(f32x4.convertI32x4S(sums[row * 2 + half]), f32x4.mul(columns[half], scale));
+      const minima = correction.kind === "minimum" ? correction.offset - shape.scales + half * 16 : undefined;
+      const scaled = minima === undefined ? product : f32x4.add(product, f32x4.mul(v128.load(scaleAt, minima), rowSum));
+      return f32x4.add(v128.load(acc, row * 32 + half * 16), scaled);
+    });
   }
 }
