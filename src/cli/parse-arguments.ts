@@ -13,6 +13,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   "--top_k": "--top-k",
   "--top_p": "--top-p",
   "--min_p": "--min-p",
+  "--plan": "--dry-run",
 };
 
 /** Reads a command's arguments. Throws UsageError for what it does not know. */

@@ -15,6 +15,8 @@ export interface Terminal {
   /** Text of a model as it may be shown: a pipe gets it unchanged. */
   safe(text: string): string;
   readonly isInteractive: boolean;
+  /** True where stdout is a terminal whose cursor can be moved. */
+  readonly isLive: boolean;
   readonly columns: number;
 }
 
@@ -61,7 +63,11 @@ export function processTerminal(): Terminal {
     paint: (style, text) => (hasColour ? `\u001b[${CODES[style]}m${text}\u001b[0m` : text),
     safe: (text) => (stdout.isTTY === true ? printable(text) : text),
     isInteractive,
-    columns: stdout.columns ?? 80,
+    isLive: stdout.isTTY === true && env.TERM !== "dumb",
+    // read anew, since windows change their size
+    get columns() {
+      return stdout.columns ?? 80;
+    },
   };
 }
 

@@ -57,12 +57,12 @@ export class RecipeError extends MiniCpmError {
   }
 }
 
-/** Another training of this machine holds the lock. */
+/** Another training, or a benchmark, of this machine holds the lock. */
 export class TrainingRunningError extends MiniCpmError {
   constructor(path: string, options?: ErrorOptions) {
     super(
       "E_TRAINING_RUNNING",
-      `Another training holds ${path}.`,
+      `Another training or a benchmark holds ${path}.`,
       "Wait until it has ended, or stop it; a lock left by a dead process is taken over.",
       options,
     );

@@ -56,6 +56,11 @@ export async function saveRun(
   );
 }
 
+/** How far the saved run of this folder is, or undefined; weights are not read. */
+export async function savedProgress(folder: string): Promise<RunState["progress"] | undefined> {
+  return (await readProgress(folder))?.progress;
+}
+
 /** The last saved state, or undefined where there is none. */
 export async function loadRun(folder: string): Promise<RunState | undefined> {
   const saved = await readProgress(folder);

@@ -1,6 +1,7 @@
 import type { Answer } from "../../chat/answer.ts";
 import type { Message } from "../../chat/message.ts";
 import type { Model } from "../../chat/model.ts";
+import { lockTraining } from "../../train/run/training-lock.ts";
 import { imageParts, PICTURE_FLAGS } from "../answer-flags.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { EXIT } from "../errors.ts";
@@ -36,7 +37,17 @@ interface Row {
   readonly most: number;
 }
 
+/** Neither a training nor a benchmark starts beside the other. Throws TrainingRunningError. */
 async function run(args: Arguments, context: CommandContext): Promise<number> {
+  const lock = await lockTraining();
+  try {
+    return await measure(args, context);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function measure(args: Arguments, context: CommandContext): Promise<number> {
   const { terminal, signal } = context;
   const rounds = args.number("rounds") ?? 3;
   const given = await imageParts(args, [...args.texts("image"), ...args.positionals]);

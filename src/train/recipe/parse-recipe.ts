@@ -41,10 +41,20 @@ export function parseRecipe(text: string, given?: TrainedModel): Recipe {
   return recipe;
 }
 
-/** Folder of the model that a recipe starts from, before the rest is read. */
-export function initOf(text: string): string | undefined {
+/** What a recipe says before its model is known. */
+export interface RecipeHead {
+  readonly name: string;
+  /** Folder of the model that it starts from. */
+  readonly init?: string;
+  /** True where it writes down the shapes of its model. */
+  readonly givesModel: boolean;
+}
+
+/** Reads the head alone. Throws RecipeError. */
+export function recipeHead(text: string): RecipeHead {
   const fields = new RecipeFields(parseJson(text), "");
-  return fields.has("init") ? fields.text("init") : undefined;
+  const head = { name: fields.text("name"), givesModel: fields.has("model") };
+  return fields.has("init") ? { ...head, init: fields.text("init") } : head;
 }
 
 function parseJson(text: string): unknown {

@@ -153,7 +153,8 @@ function daysOf(flops: number, devices: readonly PlannedDevice[]): Readonly<Reco
 
 /** The plan as lines for a terminal. */
 export function describePlan({ name, stages, flops, days }: RecipePlan): readonly string[] {
-  const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const gib = (bytes: number): string =>
+    bytes < 2 ** 29 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const total = Object.entries(days).map(([device, count]) => `  ${formatDays(count)} on ${device}`);
   return [
     `${name}: ${flops.toExponential(2)} FLOPs in ${stages.length} stages`,

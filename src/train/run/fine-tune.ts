@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { dirname, isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import type { TokenId } from "../../base/brand.ts";
 import { preparePicture } from "../../image/prepare-picture.ts";
 import type { RgbImage } from "../../image/rgb-image.ts";
@@ -10,11 +9,13 @@ import { type EncodedPicture, encodeChat } from "../data/encode-chat.ts";
 import { fileSources } from "../data/file-sources.ts";
 import { RecipeError } from "../errors.ts";
 import { mergeLora } from "../lora.ts";
-import { initOf, parseRecipe } from "../recipe/parse-recipe.ts";
+import { parseRecipe } from "../recipe/parse-recipe.ts";
 import { loraOptions } from "../recipe/plan-recipe.ts";
 import type { Recipe, RecipeStage } from "../recipe/recipe.ts";
+import { savedProgress } from "../run-folder.ts";
 import { trainingGraph } from "../training-graph.ts";
 import { type BaseModel, openBaseModel } from "./base-model.ts";
+import { openRecipe } from "./recipe-file.ts";
 import { type RunTrainingOptions, runTraining, type TrainingOutcome } from "./run-training.ts";
 
 /** The text that stands for a picture; `imagePlaceholder` of the chat layer is one. */
@@ -34,6 +35,8 @@ export interface FineTuneOptions
   readonly folder: string;
   readonly backend: Backend;
   readonly pictureText: PictureText;
+  /** Takes a sentence on what is about to be trained, or how far a run is that goes on. */
+  readonly onBegin?: (text: string) => void;
 }
 
 /** How it ended and what was written. */
@@ -47,17 +50,16 @@ export interface FineTuneOutcome extends TrainingOutcome {
  * start at the recipe's folder. Throws RecipeError without `init`, and what `runTraining` throws.
  */
 export async function fineTune(options: FineTuneOptions): Promise<FineTuneOutcome> {
-  const text = await readFile(options.recipePath, "utf8");
-  const here = dirname(options.recipePath);
-  const init = initOf(text);
-  if (init === undefined) {
+  const { text, here, init, initFolder } = await openRecipe(options.recipePath);
+  if (init === undefined || initFolder === undefined) {
     const hint = "Name a folder with config.json, tokenizer.json and model.safetensors.";
     throw new RecipeError("init", "is missing: the recipe does not say which model it starts from", hint);
   }
-  const base = await openBaseModel(isAbsolute(init) ? init : join(here, init));
+  const base = await openBaseModel(initFolder);
   try {
     const recipe = parseRecipe(text, base.model);
     const graph = trainingGraph(base.model, { shape: recipe.stages[0].pack, parts: "text" });
+    options.onBegin?.(await beginText(recipe, base, options.folder));
     const outcome = await runTraining(recipe, {
       ...options,
       samples: (stage) => stageSources(stage, here, { base, pictureText: options.pictureText }),
@@ -71,6 +73,17 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuneOutcom
   } finally {
     await base.close();
   }
+}
+
+/** "receipts: MiniCPM-V 2.6; stages receipts. Going on after step 40." */
+async function beginText(recipe: Recipe, base: BaseModel, folder: string): Promise<string> {
+  const saved = await savedProgress(folder);
+  const names = recipe.stages.map(({ name }) => name).join(", ");
+  const start = `${recipe.name}: ${base.description.title}; stages ${names}.`;
+  if (saved === undefined) return start;
+  return saved.stage === "done"
+    ? `${start} Complete since step ${saved.step}.`
+    : `${start} Going on after step ${saved.step}.`;
 }
 
 interface Encoder {

@@ -14,7 +14,7 @@ import { type SamplePrediction, trainingReport } from "./report.ts";
 import { type LoadedRun, progressOf, type RunPosition, resumeRun, START, stageWeights } from "./run-state.ts";
 import { openStage, type StageRun, type StageStep, stageGraph } from "./train-stage.ts";
 import { lockTraining } from "./training-lock.ts";
-import { appendRow, cutRows, progressLine, readRows, type TrainingRow, timeLeft } from "./training-log.ts";
+import { appendRow, cutRows, estimateLeft, progressLine, readRows, type TrainingRow } from "./training-log.ts";
 
 /** What a run needs besides its recipe. */
 export interface RunTrainingOptions {
@@ -29,13 +29,24 @@ export interface RunTrainingOptions {
   readonly decode?: (ids: readonly number[]) => string;
   /** Takes the live line after every step. */
   readonly onLine?: (line: string) => void;
-  readonly onStep?: (row: TrainingRow) => void;
+  readonly onStep?: (row: TrainingRow, place: StepPlace) => void;
   /** Stops after the current step and saves; Ctrl-C does so where no signal is given. */
   readonly signal?: AbortSignal;
   readonly saveEveryMs?: number;
   readonly lockPath?: string;
   /** Milliseconds of a clock that only rises. */
   readonly now?: () => number;
+}
+
+/** Where a step stands in its run. */
+export interface StepPlace {
+  /** Counts from 1. */
+  readonly stage: number;
+  readonly stageCount: number;
+  /** Samples that the stage draws in all. */
+  readonly stageSamples: number;
+  /** Of this stage, at this sitting's pace; undefined until there is something to go by. */
+  readonly secondsLeft?: number;
 }
 
 /** How a run ended. */
@@ -209,11 +220,15 @@ class Run {
     row: TrainingRow,
     { stage, done }: { readonly stage: RecipeStage; readonly done: { samples: number; seconds: number } },
   ): void {
-    const place = `stage ${this.#position.stage + 1}/${this.#recipe.stages.length}`;
-    const left = timeLeft(done, stage.samples - row.samples);
-    const line = progressLine(row, { place, samples: stage.samples });
-    this.#options.onLine?.(left === "" ? line : `${line} · ${left}`);
-    this.#options.onStep?.(row);
+    const secondsLeft = estimateLeft(done, stage.samples - row.samples);
+    const place = {
+      stage: this.#position.stage + 1,
+      stageCount: this.#recipe.stages.length,
+      stageSamples: stage.samples,
+      ...(secondsLeft === undefined ? {} : { secondsLeft }),
+    };
+    this.#options.onLine?.(progressLine(row, place));
+    this.#options.onStep?.(row, place);
   }
 
   async #save(open?: StageRun): Promise<void> {

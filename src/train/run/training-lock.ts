@@ -4,7 +4,7 @@ import { LockedError } from "../../io/errors.ts";
 import { type FileLock, lockFile } from "../../io/node/lock-file.ts";
 import { TrainingRunningError } from "../errors.ts";
 
-/** Held by every training on this machine; benchmarks look at it before they measure. */
+/** Held by every training and every benchmark of this machine, so that neither disturbs the other. */
 export function trainingLockPath(): string {
   return join(tmpdir(), "minicpmv-training.lock");
 }

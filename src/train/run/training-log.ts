@@ -58,23 +58,38 @@ async function guarded(path: string, action: () => Promise<void>): Promise<void>
   }
 }
 
-/** The live view: one line that is written over. */
-export function progressLine(row: TrainingRow, stage: { readonly place: string; readonly samples: number }): string {
-  const share = Math.min(1, row.samples / stage.samples);
+/** A step in one line. */
+export function progressLine(row: TrainingRow, { stage, stageCount, stageSamples, secondsLeft }: Place): string {
+  const share = Math.min(1, row.samples / stageSamples);
   return [
-    `${stage.place} ${row.stage}`,
+    `stage ${stage}/${stageCount} ${row.stage}`,
     `step ${row.step}`,
     `loss ${row.loss.toFixed(3)}`,
     `gradient ${row.gradientNorm.toFixed(2)}`,
     `${Math.round(row.tokensPerSecond).toLocaleString("en")} tokens/s`,
     `${(100 * share).toFixed(1)} %`,
+    ...(secondsLeft === undefined ? [] : [timeLeft(secondsLeft)]),
   ].join(" · ");
 }
 
-/** "3 min left", from the samples done in this sitting; empty until there is something to go by. */
-export function timeLeft(done: { readonly samples: number; readonly seconds: number }, left: number): string {
-  if (done.samples === 0 || done.seconds < 1) return "";
-  const seconds = (left / done.samples) * done.seconds;
+interface Place {
+  readonly stage: number;
+  readonly stageCount: number;
+  readonly stageSamples: number;
+  readonly secondsLeft?: number;
+}
+
+/** Seconds for `left` samples at the pace of those done in this sitting; undefined until there is something to go by. */
+export function estimateLeft(
+  done: { readonly samples: number; readonly seconds: number },
+  left: number,
+): number | undefined {
+  if (done.samples <= 0 || done.seconds < 1) return undefined;
+  return (Math.max(0, left) / done.samples) * done.seconds;
+}
+
+/** "3 min left". */
+export function timeLeft(seconds: number): string {
   if (seconds < 90) return `${Math.ceil(seconds)} s left`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min left` : `${(seconds / 3600).toFixed(1)} h left`;
 }
