@@ -7,5 +7,6 @@ export { type FilePlace, type NamedPlace, namedPlaces, placesInFile } from "./ch
 export { type LoadOptions, load, type ModelReference } from "./chat/load.ts";
 export type { ContentPart, ImagePart, ImageSource, Message, PictureControl } from "./chat/message.ts";
 export type { Model, TokenCount } from "./chat/model.ts";
+export type { Reading } from "./chat/readings.ts";
 export type { RgbImage } from "./image/rgb-image.ts";
 export type { RuntimeStats } from "./runtime/model-runtime.ts";

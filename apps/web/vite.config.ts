@@ -6,12 +6,15 @@ const ROOT = import.meta.dirname;
 const PACKAGE = resolve(ROOT, "../..");
 /** The embedded model: a folder with weights. Another one can be named, as the tests do. */
 const MODEL = resolve(PACKAGE, process.env.MINICPMV_EMBEDDED ?? "models/pocket");
-const MODEL_FILES = /\.(gguf|safetensors)$|^(config|tokenizer|tokenizer_config|preprocessor_config)\.json$/;
+const MODEL_FILES = /\.(gguf|safetensors)$|^(config|tokenizer|tokenizer_config|preprocessor_config|calibration)\.json$/;
 
 const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
+
+/** The picture that a first visitor can ask about. */
+const SAMPLE = resolve(PACKAGE, "examples/receipt.png");
 
 interface EmbeddedFile {
   readonly name: string;
@@ -31,6 +34,7 @@ function embeddedModel(): Plugin {
   return {
     name: "embedded-model",
     configureServer(server) {
+      server.middlewares.use("/sample.png", (_, response) => response.end(readFileSync(SAMPLE)));
       server.middlewares.use("/model/", (request, response, next) => {
         const name = (request.url ?? "").slice(1).split("?")[0] ?? "";
         if (name === "index.json") response.end(list());
@@ -39,6 +43,7 @@ function embeddedModel(): Plugin {
       });
     },
     generateBundle() {
+      this.emitFile({ type: "asset", fileName: "sample.png", source: readFileSync(SAMPLE) });
       this.emitFile({ type: "asset", fileName: "model/index.json", source: list() });
       for (const { name } of embeddedFiles()) {
         this.emitFile({ type: "asset", fileName: `model/${name}`, source: readFileSync(join(MODEL, name)) });
@@ -66,14 +71,23 @@ function offlineFiles(): Plugin {
   };
 }
 
-/** The package finds out where it runs; a page never takes the way to Node, and its files must not be followed there. */
+/**
+ * The package finds out where it runs; a page never takes the way to Node, and its files must not be followed there. Nor
+ * are the built-in model's files bundled: they lie in model/, where another one can be put.
+ */
 function withoutNode(): Plugin {
-  const STUB = "\0node-platform";
+  const STUBS: Readonly<Record<string, string>> = {
+    "\0node-platform": "export const nodePlatform = undefined;",
+    "\0embedded-files": "export const EMBEDDED_FILES = undefined;",
+  };
   return {
     name: "without-node",
     enforce: "pre",
-    resolveId: (id) => (/\/node-platform\.[jt]s$/.test(id) ? STUB : undefined),
-    load: (id) => (id === STUB ? "export const nodePlatform = undefined;" : undefined),
+    resolveId: (id) => {
+      const name = /\/(node-platform|embedded-files)\.[jt]s$/.exec(id)?.[1];
+      return name === undefined ? undefined : `\0${name}`;
+    },
+    load: (id) => STUBS[id],
   };
 }
 

@@ -1,4 +1,5 @@
 import { ArgumentError } from "../base/errors.ts";
+import { invariant } from "../base/invariant.ts";
 import { type BeamOptions, beamSearch, type Hypothesis } from "../runtime/beam-search.ts";
 import { DecoderBeams } from "../runtime/decoder-beams.ts";
 import { ContextLengthError } from "../runtime/errors.ts";
@@ -10,12 +11,15 @@ import { GREEDY, type SamplingSettings, samplingSettings } from "../runtime/samp
 import type { Answer, ChatEvent } from "./answer.ts";
 import { AnswerWriter } from "./answer-writer.ts";
 import { type BuiltPrompt, buildPrompt } from "./build-prompt.ts";
+import type { Calibration } from "./calibration.ts";
 import type { ChatOptions } from "./chat-options.ts";
 import { type MaskerCache, schemaConstraint } from "./constraint.ts";
+import { fixedAnswer } from "./fixed-answer.ts";
 import { namedPlaces, placesInFile } from "./grounding.ts";
 import { type Message, splitConversation } from "./message.ts";
 import { readPicture } from "./picture.ts";
 import type { PictureStore, PlacedPicture } from "./picture-store.ts";
+import { type FieldsRead, joinedAnswer, readFields } from "./read-fields.ts";
 import type { ChatTemplate } from "./templates/chat-template.ts";
 
 /** What all answers of a model share. */
@@ -25,6 +29,7 @@ export interface AnswerContext {
   readonly template: ChatTemplate;
   readonly pictures: PictureStore;
   readonly maskers: MaskerCache;
+  readonly calibration: Calibration;
 }
 
 type Emit = (event: ChatEvent) => void;
@@ -64,6 +69,13 @@ async function answerNow(
   options: ChatOptions,
   emit: Emit,
 ): Promise<Answer> {
+  const { reader } = context.runtime.description;
+  if (reader !== undefined && options.schema !== undefined) {
+    const { answer } = await fieldsNow(context, messages, { ...options, schema: options.schema });
+    return told(answer, emit);
+  }
+  const fixed = fixedAnswer(reader, messages);
+  if (fixed !== undefined) return told(fixed, emit);
   const started = await startAnswer(context, messages, options, emit);
   const { lease } = started.start;
   try {
@@ -76,6 +88,46 @@ async function answerNow(
   } finally {
     if (options.beams === undefined || options.beams < 2) lease.release();
   }
+}
+
+/** An answer that is there all at once. */
+function told(answer: Answer, emit: Emit): Answer {
+  emit({ type: "text", text: answer.text });
+  emit({ type: "done", answer });
+  return answer;
+}
+
+/** What was read into a schema, and the questions' answers as one. */
+export interface FieldsAnswer extends FieldsRead {
+  readonly answer: Answer;
+}
+
+/** Fills a schema with the built-in reader, question by question; what the last message asks beside its picture is not read. */
+export function answerFields(
+  context: AnswerContext,
+  messages: readonly Message[],
+  options: ChatOptions & { readonly schema: unknown },
+): Promise<FieldsAnswer> {
+  return context.runtime.request(() => fieldsNow(context, messages, options));
+}
+
+async function fieldsNow(
+  context: AnswerContext,
+  messages: readonly Message[],
+  options: ChatOptions & { readonly schema: unknown },
+): Promise<FieldsAnswer> {
+  const { reader } = context.runtime.description;
+  invariant(reader !== undefined, "only the built-in reader is asked field by field");
+  const { pictures } = splitConversation(messages);
+  const ask = (question: string): Promise<Answer> =>
+    answerNow(
+      context,
+      [{ role: "user", content: [...pictures, question] }],
+      { ...options, schema: undefined },
+      () => {},
+    );
+  const read = await readFields({ reader, calibration: context.calibration, ask }, options.schema);
+  return { ...read, answer: joinedAnswer(read.value, read.answers) };
 }
 
 /** Reads the prompt once and samples it several times, all in the same steps. */
@@ -92,6 +144,8 @@ async function samplesNow(
   messages: readonly Message[],
   options: ChatOptions & { readonly count: number },
 ): Promise<readonly Answer[]> {
+  const fixed = fixedAnswer(context.runtime.description.reader, messages);
+  if (fixed !== undefined) return Array.from({ length: options.count }, () => fixed);
   const started = await startAnswer(context, messages, options, () => {});
   const { pool } = started.cache;
   const leases = [started.start.lease];

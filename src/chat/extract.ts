@@ -1,11 +1,12 @@
 import { ArgumentError } from "../base/errors.ts";
 import { type FileGeometry, fileBox } from "../image/geometry.ts";
 import type { Box } from "../image/rgb-image.ts";
-import type { Answer, AnswerToken } from "./answer.ts";
+import type { Answer } from "./answer.ts";
 import { boxedSchema, unboxed } from "./boxed-schema.ts";
 import type { ChatOptions } from "./chat-options.ts";
 import { jsonSchemaOf } from "./constraint.ts";
 import { type JsonLeaf, jsonLeaves } from "./json-leaves.ts";
+import { spanProbability } from "./readings.ts";
 
 /** A schema that knows the type of its values (Standard Schema, which zod follows). */
 export interface TypedSchema<T> {
@@ -24,8 +25,13 @@ interface StandardResult<T> {
 export interface ExtractedField {
   readonly path: readonly (string | number)[];
   readonly value: string | number | boolean | null;
-  /** Probability that the model gave to just this value: the product over its tokens, 0…1. */
+  /**
+   * Probability that the model gave to just this value: the product over its tokens, 0…1. The built-in reader's is
+   * calibrated: the share of values of this confidence that were right.
+   */
   readonly confidence: number;
+  /** False where the built-in reader did not find the value, or is not sure enough; the value is null then. */
+  readonly isShown: boolean;
   /** Where it stands, in pixels of the picture's file, if boxes were asked for and the model gave one. */
   readonly box?: Box;
 }
@@ -82,8 +88,8 @@ export async function readExtraction<T>(
     const path = boxes ? valuePath(leaf.path) : leaf.path;
     if (path === undefined) return [];
     const box = places.get(JSON.stringify(path));
-    const confidence = confidenceOf(leaf, answer.tokens);
-    return [{ path, value: leaf.value, confidence, ...(box === undefined ? {} : { box }) }];
+    const confidence = spanProbability(answer, leaf.start, leaf.end);
+    return [{ path, value: leaf.value, confidence, isShown: true, ...(box === undefined ? {} : { box }) }];
   });
   return { value: await validated<T>(schema, value), fields, answer };
 }
@@ -94,16 +100,44 @@ function valuePath(path: JsonLeaf["path"]): JsonLeaf["path"] | undefined {
   return path.at(-1) === "box" || path.at(-2) === "box" ? undefined : path;
 }
 
-function confidenceOf({ start, end }: JsonLeaf, tokens: readonly AnswerToken[]): number {
-  let sum = 0;
-  let at = 0;
-  for (const { text, logProbability } of tokens) {
-    const next = at + text.length;
-    // a token without text of its own starts a character that a later one completes
-    if (next > start && at < end) sum += logProbability;
-    at = next;
+const SPAN = 1000;
+
+/** Boxes of the upright picture as boxes of its file. */
+export function placedFields(
+  fields: readonly ExtractedField[],
+  { width, height }: { readonly width: number; readonly height: number },
+  file: FileGeometry,
+): readonly ExtractedField[] {
+  return fields.map((field) => {
+    const { box } = field;
+    if (box === undefined) return field;
+    const { x0, y0, x1, y1 } = box;
+    const [across, down] = [SPAN / width, SPAN / height];
+    const shares = { x0: x0 * across, y0: y0 * down, x1: x1 * across, y1: y1 * down };
+    return { ...field, box: fileBox(shares, { kind: "picture" }, file) };
+  });
+}
+
+/** The value of the built-in reader as the schema's type; what is not shown is left out where it may be. */
+export async function shownValue<T>(schema: unknown, value: unknown, fields: readonly ExtractedField[]): Promise<T> {
+  if (!isTyped<T>(schema)) return value as T;
+  for (const candidate of [value, withoutNulls(value)]) {
+    const result = await schema["~standard"].validate?.(candidate);
+    if (result === undefined) return candidate as T;
+    if (result.issues === undefined) return result.value as T;
   }
-  return Math.exp(sum);
+  const missing = fields.filter(({ isShown }) => !isShown).map(({ path }) => path.join("."));
+  throw new ArgumentError(
+    `The picture does not show ${missing.join(", ") || "what the schema wants"}, or not clearly enough.`,
+    "Make what may be missing optional or nullable.",
+  );
+}
+
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).filter(([, each]) => each !== null);
+  return Object.fromEntries(entries.map(([key, each]) => [key, withoutNulls(each)]));
 }
 
 async function validated<T>(schema: unknown, value: unknown): Promise<T> {

@@ -2,6 +2,7 @@ import { type BackendName, createBackend } from "../backend/registry.ts";
 import { memoriesFor } from "../backend/wasm/memories.ts";
 import type { ModelOptions } from "../model/minicpmv/version.ts";
 import type { CacheType } from "../nn/kv-cache.ts";
+import { EMBEDDED_MODEL } from "../runtime/embedded-model.ts";
 import type { LoadOrder } from "../runtime/memory-plan.ts";
 import { ModelRuntime, type PartName } from "../runtime/model-runtime.ts";
 import { openFiles } from "../runtime/open-files.ts";
@@ -11,6 +12,7 @@ import { notedTowerPath, type TowerPath } from "../runtime/tower-note.ts";
 import type { KernelChoice } from "../runtime/upload-part.ts";
 import type { Backend } from "../tensor/backend.ts";
 import { dequantise } from "../weights/quant/dequantise.ts";
+import { CALIBRATION_FILE, type Calibration, parseCalibration, UNCALIBRATED } from "./calibration.ts";
 import { Model } from "./model.ts";
 
 /** A model by one reference, or its files one by one. */
@@ -65,7 +67,8 @@ export async function loadOn(platform: Platform, reference: ModelReference, opti
       memoryBudgetBytes: options.memoryBytes ?? platform.memoryBytes,
       model: options,
     });
-    return new Model(runtime, platform);
+    const { reader } = runtime.description;
+    return new Model(runtime, platform, reader === undefined ? UNCALIBRATED : await calibrationOf(parts));
   } catch (error) {
     backend[Symbol.dispose]();
     await files.language.close();
@@ -90,6 +93,18 @@ export async function backendOn(
   return create(threads === "auto" ? await bestThreadCount(platform, create) : threads);
 }
 
+/** The table beside the built-in reader's weights; its own probabilities where there is none. */
+async function calibrationOf(parts: ModelParts): Promise<Calibration> {
+  const source = await parts.companion(CALIBRATION_FILE);
+  if (source === undefined) return UNCALIBRATED;
+  try {
+    const bytes = await source.read(0, source.sizeBytes);
+    return parseCalibration(JSON.parse(new TextDecoder().decode(bytes)));
+  } finally {
+    await source.close();
+  }
+}
+
 async function partsOf(platform: Platform, reference: ModelReference, options: LoadOptions): Promise<ModelParts> {
   if (typeof reference === "string") return platform.locate(reference, options);
   if (reference instanceof URL) return platform.locate(reference.href, options);
@@ -108,8 +123,11 @@ async function partsOf(platform: Platform, reference: ModelReference, options: L
   };
 }
 
-/** Opens a model in Node or in a page, whichever this is. See LoadOptions; throws what reading and checking files throws. */
-export async function load(reference: ModelReference, options: LoadOptions = {}): Promise<Model> {
+/**
+ * Opens a model in Node or in a page, whichever this is; the built-in one without a reference. See LoadOptions; throws
+ * what reading and checking files throws, and EmbeddedModelMissingError where the package came without its weights.
+ */
+export async function load(reference: ModelReference = EMBEDDED_MODEL, options: LoadOptions = {}): Promise<Model> {
   return loadOn(await thisPlatform(), reference, options);
 }
 

@@ -4,20 +4,31 @@ import type { BeamOptions, Hypothesis } from "../runtime/beam-search.ts";
 import type { ModelRuntime, RuntimeStats } from "../runtime/model-runtime.ts";
 import type { Platform } from "../runtime/platform.ts";
 import type { Answer, ChatEvent } from "./answer.ts";
-import { type AnswerContext, answerBeams, answerOnce, answerSamples, promptLogits } from "./answer-job.ts";
+import {
+  type AnswerContext,
+  answerBeams,
+  answerFields,
+  answerOnce,
+  answerSamples,
+  promptLogits,
+} from "./answer-job.ts";
 import { buildPrompt } from "./build-prompt.ts";
+import { type Calibration, UNCALIBRATED } from "./calibration.ts";
 import type { ChatOptions } from "./chat-options.ts";
 import { EventChannel } from "./event-channel.ts";
 import {
   type Extraction,
   type ExtractOptions,
   extractionRequest,
+  placedFields,
   readExtraction,
+  shownValue,
   type TypedSchema,
 } from "./extract.ts";
 import { type ImagePart, type ImageSource, type Message, splitConversation } from "./message.ts";
 import { pictureCost, readPicture } from "./picture.ts";
 import { PictureStore } from "./picture-store.ts";
+import { type Reading, readingsOf } from "./readings.ts";
 import { CHAT_TEMPLATES } from "./templates/template-registry.ts";
 
 /** What a conversation will cost before anything is run. */
@@ -34,11 +45,18 @@ export class Model implements AsyncDisposable {
   readonly runtime: ModelRuntime;
   readonly #context: AnswerContext;
 
-  constructor(runtime: ModelRuntime, platform: Platform) {
+  constructor(runtime: ModelRuntime, platform: Platform, calibration: Calibration = UNCALIBRATED) {
     this.runtime = runtime;
     const { description } = runtime;
     const template = CHAT_TEMPLATES[description.template];
-    this.#context = { runtime, platform, template, pictures: new PictureStore(runtime), maskers: new Map() };
+    this.#context = {
+      runtime,
+      platform,
+      template,
+      pictures: new PictureStore(runtime),
+      maskers: new Map(),
+      calibration,
+    };
   }
 
   /** "MiniCPM-V 2.6". */
@@ -84,7 +102,9 @@ export class Model implements AsyncDisposable {
 
   /**
    * Reads a picture into the form of a schema (zod, or JSON schema), with a confidence for each value. Greedy unless a
-   * temperature is given. Throws the schema errors, and ArgumentError where the answer was cut off.
+   * temperature is given. The built-in reader is asked for each property by its name, or by its description where that
+   * is a question, and gives null for what the picture does not show. Throws the schema errors, and ArgumentError where
+   * the answer was cut off or a property that must be there is not shown.
    */
   async extract<T = unknown>(
     image: ImageSource | ImagePart,
@@ -96,12 +116,28 @@ export class Model implements AsyncDisposable {
     const [part] = pictures;
     const { file, image: pixels } = await readPicture({ ...options, ...part }, this.#context);
     const upright = { ...part, image: pixels };
+    if (this.runtime.description.reader !== undefined) {
+      const asked = { temperature: 0, ...options, schema };
+      const { value, fields, answer } = await answerFields(
+        this.#context,
+        [{ role: "user", content: [upright] }],
+        asked,
+      );
+      return { value: await shownValue<T>(schema, value, fields), fields: placedFields(fields, pixels, file), answer };
+    }
     const answer = await this.complete([{ role: "user", content: [upright, request.text] }], {
       temperature: 0,
       ...options,
       schema: request.schema,
     });
     return readExtraction<T>(schema, answer, { file, boxes: options.boxes });
+  }
+
+  /** The values that an answer names, each with its place and how likely it is right; none where it read nothing. */
+  readings(answer: Answer): readonly Reading[] {
+    const { reader } = this.runtime.description;
+    if (answer.text === reader?.outOfScope || answer.text === reader?.notShown) return [];
+    return readingsOf(answer, this.#context.calibration);
   }
 
   /** The finished beams of a search, best first, with ending tokens and length penalty of the caller's choice. */

@@ -1,5 +1,6 @@
 import { type LoadOptions, load } from "../chat/load.ts";
 import type { Model } from "../chat/model.ts";
+import { EMBEDDED_MODEL } from "../runtime/embedded-model.ts";
 import type { Arguments, CommandContext, Flags } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { formatBytes, formatSeconds, parseBytes } from "./units.ts";
@@ -10,7 +11,7 @@ export const MODEL_FLAGS = {
     type: "string",
     short: "m",
     value: "MODEL",
-    help: "folder, file, owner/name[:Q4_K_M] of a hub, address, or ollama name",
+    help: "folder, file, owner/name[:Q4_K_M] of a hub, address, or ollama name; the built-in pocket by default",
   },
   mmproj: { type: "string", value: "FILE", help: "vision tower of a GGUF model; found beside it by default" },
   context: { type: "string", short: "c", value: "N", help: "tokens of prompt and answer together (4096)" },
@@ -23,13 +24,17 @@ export const MODEL_FLAGS = {
   offline: { type: "boolean", help: "never use the network" },
 } as const satisfies Flags;
 
-/** Opens the model that the flags name, telling of downloads and loading on stderr. */
+/** The model that the flags or the environment name; the built-in one otherwise. */
+export function modelName(args: Arguments, { env }: Pick<CommandContext, "env">, reference?: string): string {
+  return args.text("model") ?? reference ?? env.MINICPMV_MODEL ?? EMBEDDED_MODEL;
+}
+
+/** Opens the model that the flags name, telling of downloads and loading, and of the built-in model, on stderr. */
 export async function openModel(args: Arguments, context: CommandContext, reference?: string): Promise<Model> {
-  const model = args.text("model") ?? reference ?? context.env.MINICPMV_MODEL;
-  if (model === undefined) {
-    throw new UsageError("No model is named.", "Pass -m MODEL or set MINICPMV_MODEL; `minicpmv models` lists some.");
-  }
-  return load(model, loadOptions(args, context));
+  const model = await load(modelName(args, context, reference), loadOptions(args, context));
+  // nobody shall take its answers for MiniCPM-V's
+  if (model.runtime.description.reader !== undefined) context.terminal.note(`Answered by ${model.title}.`);
+  return model;
 }
 
 /** What the flags say of loading, with progress on stderr. */

@@ -1,10 +1,19 @@
 import { invariant } from "../base/invariant.ts";
 import type { Answer, ChatEvent } from "../chat/answer.ts";
+import { MarkFilter } from "./shown-text.ts";
 import { stageText, type Terminal } from "./terminal.ts";
 
-/** Shows an answer as it comes: thoughts dimmed on stderr, the answer on stdout. Gives the whole answer. */
-export async function streamAnswer(events: AsyncIterable<ChatEvent>, terminal: Terminal): Promise<Answer> {
+/**
+ * Shows an answer as it comes: thoughts dimmed on stderr, the answer on stdout, without the marks of places where they
+ * are told apart from it. Gives the whole answer.
+ */
+export async function streamAnswer(
+  events: AsyncIterable<ChatEvent>,
+  terminal: Terminal,
+  { hidesMarks = false }: { readonly hidesMarks?: boolean } = {},
+): Promise<Answer> {
   let answer: Answer | undefined;
+  const marks = new MarkFilter();
   let isThinking = false;
   for await (const event of events) {
     switch (event.type) {
@@ -19,7 +28,7 @@ export async function streamAnswer(events: AsyncIterable<ChatEvent>, terminal: T
       case "text":
         if (isThinking) terminal.note("");
         isThinking = false;
-        terminal.out(terminal.safe(event.text));
+        terminal.out(terminal.safe(hidesMarks ? marks.push(event.text) : event.text));
         break;
       case "token":
         break;
@@ -28,6 +37,7 @@ export async function streamAnswer(events: AsyncIterable<ChatEvent>, terminal: T
     }
   }
   invariant(answer !== undefined, "an answer ended without its end");
+  terminal.out(terminal.safe(marks.flush()));
   if (!answer.text.endsWith("\n")) terminal.out("\n");
   if (answer.finishReason === "length") {
     terminal.note(terminal.paint("yellow", "The answer stopped at its length limit; -n raises it."));

@@ -58,3 +58,14 @@ export class ModelNotFoundError extends MiniCpmError {
     super("E_MODEL_NOT_FOUND", `${JSON.stringify(reference)}: ${problem}.`, hint, options);
   }
 }
+
+/** The package, or the clone, has no weights of the built-in model. */
+export class EmbeddedModelMissingError extends MiniCpmError {
+  constructor(where: string) {
+    super(
+      "E_NO_EMBEDDED_MODEL",
+      `There is no embedded model in this build: ${where} has no weights.`,
+      "Name a model, such as openbmb/MiniCPM-V-4.6-gguf; `minicpmv models` lists some.",
+    );
+  }
+}

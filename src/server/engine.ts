@@ -92,6 +92,8 @@ export type EnginePart =
 export interface EngineInfo {
   /** Name that clients ask for. */
   readonly id: string;
+  /** What the model calls itself, for people. */
+  readonly title?: string | undefined;
   readonly version: string;
   readonly contextLength: number;
   readonly hasVision: boolean;

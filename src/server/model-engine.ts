@@ -50,7 +50,8 @@ export function modelEngine(model: Model, options: ModelEngineOptions): ChatEngi
 function infoOf({ runtime, title }: Model, { id, parallelCount }: ModelEngineOptions): EngineInfo {
   const { description, contextLength, plan } = runtime;
   return {
-    id: id ?? title.toLowerCase().replaceAll(" ", "-"),
+    id: id ?? description.reader?.id ?? title.toLowerCase().replaceAll(" ", "-"),
+    title,
     version: description.version,
     contextLength,
     hasVision: true,

@@ -7,6 +7,7 @@ form { display: grid; gap: 0.5rem; }
 img { max-width: 100%; max-height: 20rem; }
 img[src=""] { display: none; }
 output { display: block; white-space: pre-wrap; overflow-wrap: anywhere; margin-top: 0.5rem; }
+small:empty { display: none; }
 input, button { font: inherit; min-height: 2.5rem; }
 `;
 
@@ -24,6 +25,7 @@ export class MiniCpmV extends HTMLElement {
   /** Which model to open at the first question. */
   source: ModelSource = { kind: "embedded" };
   readonly #output = document.createElement("output");
+  readonly #model = document.createElement("small");
   readonly #image = document.createElement("img");
   readonly #question = document.createElement("input");
   readonly #button = document.createElement("button");
@@ -39,7 +41,7 @@ export class MiniCpmV extends HTMLElement {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
     root.adoptedStyleSheets = [sheet];
-    root.append(this.#form(), this.#output);
+    root.append(this.#form(), this.#output, this.#model);
   }
 
   disconnectedCallback(): void {
@@ -57,6 +59,7 @@ export class MiniCpmV extends HTMLElement {
     this.#opened ??= this.#engine.call("load", this.source);
     await this.#opened;
     this.#output.value = "";
+    this.#model.textContent = "";
     let text = "";
     const pictures = picture === undefined ? [] : [picture];
     const stats = await this.#engine.call("ask", [{ role: "user", text: question, pictures }], {
@@ -67,6 +70,7 @@ export class MiniCpmV extends HTMLElement {
         this.#output.value = text;
       },
     });
+    this.#model.textContent = `Answered by ${stats.model}.`;
     this.dispatchEvent(new CustomEvent<AnswerDetail>("answer", { detail: { text, stats }, bubbles: true }));
     return text;
   }

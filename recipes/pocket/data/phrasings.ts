@@ -1,9 +1,4 @@
-/** Said about every picture or question outside printed text, always in these words. */
-export const REFUSAL =
-  "This built-in model reads printed text. For anything else use MiniCPM-V 4.6 (1.6 GB, Apache-2.0): minicpmv pull openbmb/MiniCPM-V-4.6-gguf";
-
-/** Said when the picture has no such value. */
-export const NOT_SHOWN = "not shown";
+export { NOT_SHOWN, OUT_OF_SCOPE as REFUSAL } from "../../../src/model/minicpmv/pocket-sentences.ts";
 
 /** Ways to ask for a named value, by the key of the field. */
 export const fieldPhrasings: Readonly<Record<string, readonly string[]>> = {

@@ -17,6 +17,7 @@ export const CHAT_TEMPLATES = {
   "o-2.6": QWEN2,
   // Whether the begin token precedes the prompt is left to the checkpoint's tokenizer configuration.
   "4.0": chatmlTemplate({ defaultSystemPrompt: undefined, addSpecial: true }),
+  pocket: chatmlTemplate({ defaultSystemPrompt: undefined, hasSystemTurn: false, addSpecial: false }),
   "4.5": qwen3Template({ opensThought: true }),
   "o-4.5": qwen3Template({ opensThought: false }),
   "4.6": qwen35Template(false),

@@ -1,10 +1,15 @@
-import { readdir } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { READ_QUESTION } from "../../chat/field-questions.ts";
 import { backendOn, load } from "../../chat/load.ts";
+import type { ImagePart } from "../../chat/message.ts";
+import { EMBEDDED_MODEL } from "../../runtime/embedded-model.ts";
 import { measureRate } from "../../runtime/measure.ts";
+import { hasEmbeddedModel } from "../../runtime/node/embedded-folder.ts";
 import { nodePlatform } from "../../runtime/node/node-platform.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { EXIT } from "../errors.ts";
+import { readingsText } from "../shown-text.ts";
 import { statsText } from "../stats-text.ts";
 import { streamAnswer } from "../stream-answer.ts";
 import { testPictures } from "../test-pictures.ts";
@@ -12,33 +17,61 @@ import { testPictures } from "../test-pictures.ts";
 /** `minicpmv demo`, which `npm start` runs. */
 export const demoCommand: Command = {
   name: "demo",
-  summary: "Answers about a picture with the model that comes with the sources, or shows the engine at work.",
+  summary: "Reads a picture of printed text with the built-in model, or shows the engine at work where there is none.",
   usage: '[PICTURE] ["QUESTION"]',
   flags: {},
-  examples: ["minicpmv demo", 'minicpmv demo photo.jpg "What is this?"'],
+  examples: ["minicpmv demo", 'minicpmv demo receipt.jpg "What is the total?"'],
   run,
 };
 
 const MEASURE_MS = 500;
 
 async function run(args: Arguments, context: CommandContext): Promise<number> {
-  // from sources and from dist alike, models/ lies beside the folder that holds cli/
-  const folder = fileURLToPath(new URL("../../../models/pocket", import.meta.url));
-  const hasModel = (await readdir(folder).catch(() => [])).some((name) => /\.(gguf|safetensors)$/.test(name));
-  return hasModel ? answer(folder, args, context) : showEngine(context);
+  return hasEmbeddedModel() ? answer(args, context) : showEngine(args, context);
 }
 
-async function answer(folder: string, args: Arguments, { terminal, signal }: CommandContext): Promise<number> {
-  const [path, question = "What does the picture show?"] = args.positionals;
-  const picture = path === undefined ? testPictures()[0] : undefined;
-  await using model = await load(folder, { signal });
+async function answer(args: Arguments, { terminal, signal }: CommandContext): Promise<number> {
+  const [path, question] = args.positionals;
+  const sample = path === undefined ? await samplePicture() : undefined;
+  const startMs = performance.now();
+  await using model = await load(EMBEDDED_MODEL, { signal });
+  const loadedMs = performance.now();
+  const asked = question ?? sample?.question ?? READ_QUESTION;
+  terminal.note(`${model.title}. It is not MiniCPM-V.`);
+  terminal.note(`${sample?.about ?? path}: ${asked}`);
+  const image = sample?.image ?? { image: path ?? "" };
+  const events = model.chat([{ role: "user", content: [image, asked] }], { signal });
+  const said = await streamAnswer(events, terminal, { hidesMarks: true });
+  const readings = readingsText(model.readings(said));
+  if (readings !== "") terminal.note(readings);
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   terminal.note(
-    `${model.title}, the model in models/pocket. ${picture === undefined ? path : "A drawn chart"}: ${question}`,
+    `${seconds} s from start to end, ${((loadedMs - startMs) / 1000).toFixed(1)} s of them opening the model`,
   );
-  const image = picture === undefined ? { image: path ?? "" } : picture.image;
-  const events = model.chat([{ role: "user", content: [image, question] }], { temperature: 0, signal });
-  terminal.note(statsText(await streamAnswer(events, terminal), model));
+  terminal.note(statsText(said, model));
   return EXIT.done;
+}
+
+interface SamplePicture {
+  readonly image: ImagePart;
+  readonly question: string;
+  readonly about: string;
+}
+
+/** The picture that comes with the sources and the package; a drawn one where it is missing. */
+async function samplePicture(): Promise<SamplePicture> {
+  const folder = new URL("../../../examples/", import.meta.url);
+  try {
+    const { picture, question, about } = JSON.parse(await readFile(new URL("page.json", folder), "utf8"));
+    return {
+      image: { image: fileURLToPath(new URL(picture, folder)) },
+      question,
+      about: `examples/${picture}, ${about}`,
+    };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return { image: { image: testPictures()[0].image }, question: READ_QUESTION, about: "A drawn chart" };
+  }
 }
 
 /** What Node 20 lacks and what that costs; nothing where the engine has it. */
@@ -49,13 +82,13 @@ export function newerEngine(description: string): readonly string[] {
   ];
 }
 
-async function showEngine({ terminal }: CommandContext): Promise<number> {
+async function showEngine(args: Arguments, { terminal }: CommandContext): Promise<number> {
   const platform = nodePlatform();
   using backend = await backendOn(platform, {});
   const rate = await measureRate(backend, () => platform.nowMs(), MEASURE_MS);
   terminal.out(
     [
-      "No embedded model is here yet, so this shows the engine alone.",
+      `There is no embedded model in this build, so this shows the engine alone${args.positionals.length > 0 ? `; ${args.positionals[0]} was not read` : ""}.`,
       `backend  ${backend.info.description}; its answer to a known product is right`,
       `speed    ${(rate / 1e9).toFixed(1)} billion float operations a second`,
       ...newerEngine(backend.info.description),

@@ -2,13 +2,14 @@ import { ANSWER_FLAGS, chatOptions, imageParts, PICTURE_FLAGS, readSchema } from
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { MODEL_FLAGS, openModel } from "../model-flags.ts";
+import { boxText } from "../shown-text.ts";
 import { table } from "../units.ts";
 
 /** `minicpmv extract receipt.png --json-schema receipt.json` */
 export const extractCommand: Command = {
   name: "extract",
   summary: "Reads a picture into the form of a JSON schema, with a confidence for each value.",
-  usage: "PICTURE --json-schema SCHEMA -m MODEL",
+  usage: "PICTURE --json-schema SCHEMA [-m MODEL]",
   flags: {
     ...MODEL_FLAGS,
     ...PICTURE_FLAGS,
@@ -18,6 +19,7 @@ export const extractCommand: Command = {
     json: { type: "boolean", help: "print value, fields, confidences and boxes as JSON" },
   },
   examples: [
+    "minicpmv extract receipt.png --json-schema receipt.schema.json",
     "minicpmv extract receipt.png --json-schema receipt.schema.json -m openbmb/MiniCPM-V-4.6-gguf",
     `minicpmv extract sign.jpg --json-schema '{"type":"object","properties":{"text":{"type":"string"}}}' -m MODEL --json`,
   ],
@@ -45,11 +47,11 @@ async function run(args: Arguments, context: CommandContext): Promise<number> {
     return EXIT.done;
   }
   terminal.out(`${JSON.stringify(value, null, 2)}\n`);
-  const rows = fields.map(({ path, value: read, confidence, box }) => [
+  const rows = fields.map(({ path, value: read, confidence, isShown, box }) => [
     path.join("."),
-    JSON.stringify(read),
+    isShown ? JSON.stringify(read) : "not shown",
     confidence.toFixed(3),
-    box === undefined ? "" : [box.x0, box.y0, box.x1, box.y1].map(Math.round).join(" "),
+    box === undefined ? "" : boxText(box),
   ]);
   terminal.note(table(["field", "value", "confidence", "box"], rows));
   return EXIT.done;

@@ -1,13 +1,19 @@
 import type { Arguments, Command, CommandContext } from "../command.ts";
-import { EXIT, UsageError } from "../errors.ts";
+import { EXIT } from "../errors.ts";
+import { modelName } from "../model-flags.ts";
 
 /** `minicpmv serve -m MODEL` */
 export const serveCommand: Command = {
   name: "serve",
   summary: "Serves a model over HTTP as OpenAI's and ollama's APIs have it, on this machine's own address.",
-  usage: "-m MODEL",
+  usage: "[-m MODEL]",
   flags: {
-    model: { type: "string", short: "m", value: "MODEL", help: "folder, file, hub reference or ollama name" },
+    model: {
+      type: "string",
+      short: "m",
+      value: "MODEL",
+      help: "folder, file, hub reference or ollama name; the built-in pocket by default",
+    },
     mmproj: { type: "string", value: "FILE", help: "vision tower of a GGUF model" },
     host: { type: "string", value: "HOST", help: "address to listen on (127.0.0.1)" },
     port: { type: "string", value: "N", help: "port to listen on" },
@@ -22,13 +28,16 @@ export const serveCommand: Command = {
     threads: { type: "string", short: "t", value: "N", help: "threads, or auto" },
     offline: { type: "boolean", help: "never fetch the model" },
   },
-  examples: ["minicpmv serve -m openbmb/MiniCPM-V-4.6-gguf", "minicpmv serve -m ./model --port 8080 --api-key SECRET"],
+  examples: [
+    "minicpmv serve",
+    "minicpmv serve -m openbmb/MiniCPM-V-4.6-gguf",
+    "minicpmv serve -m ./model --port 8080 --api-key SECRET",
+  ],
   run,
 };
 
 async function run(args: Arguments, { terminal, signal, env }: CommandContext): Promise<number> {
-  const model = args.text("model") ?? args.positionals[0] ?? env.MINICPMV_MODEL;
-  if (model === undefined) throw new UsageError("No model is named.", "Pass -m MODEL or set MINICPMV_MODEL.");
+  const model = modelName(args, { env }, args.positionals[0]);
   const { serve } = await import("../../server/serve.ts");
   const { loadEngine } = await import("../../server/load-engine.ts");
   const threads = args.number("threads");
@@ -55,8 +64,8 @@ async function run(args: Arguments, { terminal, signal, env }: CommandContext): 
     },
   });
   terminal.note(`Listening on ${server.url}; loading ${model}.`);
-  await server.ready;
-  terminal.note("Ready. Ctrl-C stops it.");
+  const { info } = await server.ready;
+  terminal.note(`Ready: ${info.title ?? info.id}. Ctrl-C stops it.`);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });

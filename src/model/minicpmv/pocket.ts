@@ -1,9 +1,12 @@
 import type { ModelSource } from "../source/model-source.ts";
+import { NOT_SHOWN, OUT_OF_SCOPE } from "./pocket-sentences.ts";
 import { describeV26 } from "./v2-6.ts";
-import type { ModelDescription } from "./version.ts";
+import type { ModelDescription, ReaderTraits } from "./version.ts";
 
 /** Name that the built-in model's files carry, so that nobody takes it for a release. */
 const POCKET_NAME = "minicpmv/pocket";
+
+const READER: ReaderTraits = { id: "pocket", outOfScope: OUT_OF_SCOPE, notShown: NOT_SHOWN };
 
 /** True for files that this project's own recipe wrote. */
 export function isPocket({ name }: ModelSource): boolean {
@@ -17,9 +20,10 @@ export function isPocket({ name }: ModelSource): boolean {
 export function describePocket(source: ModelSource): ModelDescription {
   return {
     ...describeV26(source),
-    title: "pocket, the built-in model that reads printed text (not MiniCPM-V)",
+    title: "pocket, the built-in reader of printed text",
+    reader: READER,
     slicing: { kind: "adaptive", granule: 14, maxSlices: 9, resolution: source.resolution },
-    template: "4.0",
+    template: "pocket",
     generation: { temperature: 0, topP: 1, topK: 0, repetitionPenalty: 1, maxNewTokens: 1024 },
   };
 }

@@ -32,16 +32,28 @@ export interface ModelOptions {
   readonly downsample?: "16x" | "4x";
 }
 
+/** What a model says that has one job, reading, and no conversation. */
+export interface ReaderTraits {
+  /** Name that servers and messages use. */
+  readonly id: string;
+  /** Its answer to everything else. */
+  readonly outOfScope: string;
+  /** Its answer where the picture has no such value. */
+  readonly notShown: string;
+}
+
 /** One opened model: shapes, how pictures enter, how text is laid out. Pixels and bytes come later. */
 export interface ModelDescription {
   readonly version: VersionId;
   /** "MiniCPM-V 2.6", for people. */
   readonly title: string;
+  /** Of the built-in model alone. */
+  readonly reader?: ReaderTraits;
   readonly slicing: Slicing;
   readonly encoder: VisionEncoder;
   readonly decoder: DecoderConfig;
   /** Prompt family: which template of the chat layer renders it. */
-  readonly template: VersionId;
+  readonly template: VersionId | "pocket";
   readonly generation: GenerationDefaults;
   /** Names in the language model's file and in the vision file; the same file where both lie in one set. */
   readonly naming: ModelNaming;

@@ -10,14 +10,17 @@ import { readHubEnvironment } from "../../io/node/hub-environment.ts";
 import { findOllamaModel, ollamaFolder } from "../../io/node/ollama-models.ts";
 import { openSource } from "../../io/node/open-source.ts";
 import { pullModel } from "../../io/node/pull-model.ts";
+import { EMBEDDED_MODEL } from "../embedded-model.ts";
 import { ModelNotFoundError } from "../errors.ts";
 import { inspectGguf } from "../inspect-gguf.ts";
 import type { LocateOptions, ModelParts } from "../platform.ts";
+import { requireEmbeddedFolder } from "./embedded-folder.ts";
 
-const FORMS = "Give a folder or file, owner/name[:Q4_K_M] of a hub, an address, or ollama:name.";
+const FORMS = "Give pocket, a folder or file, owner/name[:Q4_K_M] of a hub, an address, or ollama:name.";
 
 /** Files of a path, address, hub reference or ollama model, in this order. Throws ModelNotFoundError and what pulling throws. */
 export async function locateModel(reference: string, options: LocateOptions): Promise<ModelParts> {
+  if (reference === EMBEDDED_MODEL) return inFolder(requireEmbeddedFolder(), options);
   const found = await stat(reference).catch(() => undefined);
   if (found?.isDirectory()) return inFolder(reference, options);
   if (found?.isFile()) return besideFile(reference, options);

@@ -2,7 +2,9 @@ import { startWebWorker } from "../../backend/wasm/start-web-worker.ts";
 import { webImageDecoders } from "../../image/web/web-image-decoders.ts";
 import { HttpError } from "../../io/errors.ts";
 import { openSource } from "../../io/web/open-source.ts";
+import { EMBEDDED_MODEL } from "../embedded-model.ts";
 import type { ModelParts, Platform } from "../platform.ts";
+import { embeddedParts } from "./embedded-parts.ts";
 
 /** What a tab may take where the browser does not say more. */
 const PAGE_BYTES = 3 * 2 ** 30;
@@ -22,6 +24,7 @@ export function webPlatform(): Platform {
     remember: async (note, text) => globalThis.localStorage?.setItem(`minicpmv ${note}`, text),
     open: (where, signal) => openSource(where, {}, signal),
     locate: async (reference, { vision }): Promise<ModelParts> => {
+      if (reference === EMBEDDED_MODEL) return embeddedParts();
       const base = new URL(reference, globalThis.location?.href);
       const isFolder = base.pathname.endsWith("/");
       const language = isFolder ? new URL("model.safetensors", base) : base;

@@ -86,6 +86,7 @@ function modelBody(info: EngineInfo, startedSeconds: number) {
     created: startedSeconds,
     owned_by: "minicpmv",
     meta: {
+      title: info.title ?? info.id,
       version: info.version,
       n_ctx: info.contextLength,
       size: info.sizeBytes,

@@ -52,7 +52,6 @@ test.each([
   [["frobnicate"], 2, /no command "frobnicate"/],
   [["run", "--frob"], 2, /--frob/],
   [["run", "-m", MODEL], 2, /no question/],
-  [["run", "Who?"], 2, /No model is named/],
   [["run", "Who?", "-m", MODEL, "--temp", "warm"], 2, /not a number/],
   [["run", "Who?", "-m", MODEL, "--memory", "lots"], 2, /not a size/],
   [["run", "Who?", "-m", MODEL, "--memory", "1MiB", "-t", "1"], 1, /MiB are allowed/],

@@ -19,6 +19,12 @@ test("what is no whole box stays text, and places stay inside the picture", () =
   expect(placesOf("<box>0 0 5000 9999</box>").places[0]).toMatchObject({ x1: 1, y1: 1 });
 });
 
+// would catch: "Place 1" shown for a value that stands right before its place
+test("a place without a label is called by the value before it", () => {
+  const { places } = placesOf("12.99<box>1 2 3 4</box>\n4 May<box>5 6 7 8</box>");
+  expect(places.map(({ label }) => label)).toEqual(["12.99", "4 May"]);
+});
+
 // catches prose that is offered as JSON, and JSON in a fence that is not found
 test("JSON is found where it is", () => {
   expect(jsonIn('Here:\n```json\n{"total":"42.00"}\n```')).toBe('{\n  "total": "42.00"\n}');

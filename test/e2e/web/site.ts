@@ -22,7 +22,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".webmanifest": "application/manifest+json",
 };
 
-/** The built page with the tiny checkpoint embedded, on a host that sends no special headers, and a hub beside it. */
+/** The built page with a model embedded, the tiny checkpoint by default, on a host that sends no special headers, and a hub beside it. */
 export interface Site extends AsyncDisposable {
   readonly server: FaultServer;
   /** Files of the build by their path. */
@@ -31,8 +31,8 @@ export interface Site extends AsyncDisposable {
   stallOnce(): void;
 }
 
-export async function startSite(): Promise<Site> {
-  const files = await buildPage();
+export async function startSite(embedded: string = GOLDEN): Promise<Site> {
+  const files = await buildPage(embedded);
   const site = new Map(files);
   for (const path of files.keys()) {
     if (path.endsWith("index.html")) site.set(path.slice(0, -"index.html".length), files.get(path) ?? new Uint8Array());
@@ -61,14 +61,14 @@ export async function startSite(): Promise<Site> {
 }
 
 /** Built as it is published: in a process of its own, because the test's own environment would make it a development build. */
-async function buildPage(): Promise<Map<string, Uint8Array>> {
+async function buildPage(embedded: string): Promise<Map<string, Uint8Array>> {
   const outDir = await mkdtemp(join(tmpdir(), "minicpmv-web-"));
   try {
     await promisify(execFile)(
       process.execPath,
       [VITE, "build", "--config", CONFIG, "--outDir", outDir, "--emptyOutDir"],
       {
-        env: { PATH: process.env.PATH, NODE_ENV: "production", MINICPMV_EMBEDDED: GOLDEN },
+        env: { PATH: process.env.PATH, NODE_ENV: "production", MINICPMV_EMBEDDED: embedded },
       },
     );
     const files = new Map<string, Uint8Array>();

@@ -24,7 +24,8 @@ export async function loadModel(source: ModelSource, { emit, signal }: CallConte
     onLoad: (part, done, total) => emit({ part, done, total }),
   });
   const { runtime, title } = model;
-  return { title, contextLength: runtime.contextLength, threadCount: runtime.backend.info.threadCount };
+  const isReader = runtime.description.reader !== undefined;
+  return { title, contextLength: runtime.contextLength, threadCount: runtime.backend.info.threadCount, isReader };
 }
 
 async function referenceOf(source: ModelSource): Promise<ModelReference> {
@@ -57,7 +58,9 @@ export async function costOf(turns: readonly Turn[]): Promise<PromptCost> {
 /** Streams the answer to a conversation. */
 export async function askModel(turns: readonly Turn[], { emit, signal }: CallContext<"ask">): Promise<AnswerStats> {
   let stats: AnswerStats | undefined;
-  for await (const event of openedModel().chat(messagesOf(turns), { signal })) {
+  const asked = openedModel();
+  const isReader = asked.runtime.description.reader !== undefined;
+  for await (const event of asked.chat(messagesOf(turns), { signal })) {
     switch (event.type) {
       case "text":
       case "thinking":
@@ -70,6 +73,10 @@ export async function askModel(turns: readonly Turn[], { emit, signal }: CallCon
         const { timings, usage, text } = event.answer;
         const wordCount = text.split(/\s+/).filter((word) => word !== "").length;
         stats = {
+          model: asked.title,
+          values: isReader
+            ? asked.readings(event.answer).map(({ text: value, confidence }) => ({ text: value, confidence }))
+            : [],
           firstTokenMs: timings.firstTokenMs,
           encodeMs: timings.encodeMs,
           tokenCount: usage.completionTokens,

@@ -25,9 +25,21 @@ export interface ModelInfo {
   readonly title: string;
   readonly contextLength: number;
   readonly threadCount: number;
+  /** It reads printed text and does nothing else. */
+  readonly isReader: boolean;
+}
+
+/** A value of an answer and how likely it is right, 0…1. */
+export interface ReadValue {
+  readonly text: string;
+  readonly confidence: number;
 }
 
 export interface AnswerStats {
+  /** Title of the model that answered. */
+  readonly model: string;
+  /** Of the built-in reader alone, in the order of the answer's places. */
+  readonly values: readonly ReadValue[];
   readonly firstTokenMs: number;
   readonly encodeMs: number;
   readonly tokenCount: number;

@@ -18,19 +18,24 @@ export function App() {
   const { chats, chat, draft, progress, ask, stop, begin, open: openChat, remove } = useChat(engine, store, setProblem);
   const end = useRef<HTMLDivElement>(null);
   useEffect(() => end.current?.scrollIntoView({ block: "end" }), [chat.turns.length, draft]);
+  const isReader = model.kind === "ready" && model.info.isReader;
+  const askSample = async (): Promise<void> => {
+    const reply = await fetch("sample.png");
+    await ask("What is the total?", [await reply.blob()]);
+  };
   const turns = draft === undefined ? chat.turns : [...chat.turns, draft];
   const picture = chat.turns.findLast(({ pictures }) => pictures.length > 0)?.pictures[0];
   return (
     <div class="page">
       <header>
-        <h1>MiniCPM-V</h1>
+        <h1>minicpmv</h1>
         <button type="button" class="model" onClick={() => setIsChoosing(true)}>
           {modelText(model)}
         </button>
         <ChatMenu chats={chats} onNew={begin} onOpen={openChat} onRemove={remove} />
       </header>
       <main aria-label="Conversation">
-        {turns.length === 0 ? <Welcome hasModel={model.kind !== "none"} /> : null}
+        {turns.length === 0 ? <Welcome model={model} onSample={askSample} /> : null}
         {turns.map((turn, i) => (
           <MessageView
             key={i}
@@ -55,6 +60,7 @@ export function App() {
       <Composer
         engine={engine}
         isReady={model.kind === "ready"}
+        defaultQuestion={isReader ? "Read this." : "What does this picture show?"}
         isAnswering={draft !== undefined}
         onAsk={ask}
         onStop={stop}
@@ -83,11 +89,22 @@ function modelText(model: ModelState): string {
   }
 }
 
-function Welcome({ hasModel }: { readonly hasModel: boolean }) {
+function Welcome({ model, onSample }: { readonly model: ModelState; readonly onSample: () => void }) {
   return (
     <section class="welcome">
       <p>Ask about a picture. It is read on this device and never leaves it.</p>
-      {hasModel ? null : <p>There is no model here yet: choose one at the top.</p>}
+      {model.kind === "none" ? <p>There is no model here yet: choose one at the top.</p> : null}
+      {model.kind === "ready" && model.info.isReader ? (
+        <>
+          <p>
+            This page came with pocket, a small model that reads printed text: receipts, labels, forms, lines. It is not
+            MiniCPM-V; for anything else choose a MiniCPM-V model at the top.
+          </p>
+          <button type="button" onClick={onSample}>
+            Ask for the total of a sample receipt
+          </button>
+        </>
+      ) : null}
     </section>
   );
 }

@@ -7,6 +7,8 @@ import { PictureView } from "./picture-view.tsx";
 interface ComposerProps {
   readonly engine: EngineClient;
   readonly isReady: boolean;
+  /** Asked about a picture that comes without a question. */
+  readonly defaultQuestion: string;
   readonly isAnswering: boolean;
   readonly onAsk: (text: string, pictures: readonly Blob[]) => void;
   readonly onStop: () => void;
@@ -19,7 +21,7 @@ interface Chosen {
 }
 
 /** Pictures and a question: dropped, pasted, picked or photographed, with their cost before anything runs. */
-export function Composer({ engine, isReady, isAnswering, onAsk, onStop, onProblem }: ComposerProps) {
+export function Composer({ engine, isReady, defaultQuestion, isAnswering, onAsk, onStop, onProblem }: ComposerProps) {
   const [chosen, setChosen] = useState<readonly Chosen[]>([]);
   const [text, setText] = useState("");
   const [hasCamera, setHasCamera] = useState(false);
@@ -42,7 +44,7 @@ export function Composer({ engine, isReady, isAnswering, onAsk, onStop, onProble
   const send = (): void => {
     if (!isReady || isAnswering || (text.trim() === "" && chosen.length === 0)) return;
     const pictures = chosen.map(({ picture }) => picture);
-    onAsk(text.trim() || "What does this picture show?", pictures);
+    onAsk(text.trim() || defaultQuestion, pictures);
     setText("");
     setChosen([]);
   };

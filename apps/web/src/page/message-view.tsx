@@ -48,6 +48,7 @@ function AnswerView({ turn, picture, isStreaming }: MessageViewProps) {
           {places.map((place, i) => (
             <button key={i} type="button" aria-pressed={place === shown} onClick={() => setShown(place)}>
               {place.label}
+              {confidenceText(turn, i)}
             </button>
           ))}
           {shown === undefined ? null : (
@@ -58,6 +59,12 @@ function AnswerView({ turn, picture, isStreaming }: MessageViewProps) {
       {isStreaming ? null : <AnswerFooter turn={turn} text={text} json={json} />}
     </article>
   );
+}
+
+/** " · 93 %" behind a value that the built-in reader read. */
+function confidenceText({ stats }: KeptTurn, index: number): string {
+  const value = stats?.values?.[index];
+  return value === undefined ? "" : ` · ${Math.round(100 * value.confidence)} %`;
 }
 
 function AnswerFooter({ turn, text, json }: { turn: KeptTurn; text: string; json: string | undefined }) {
@@ -80,7 +87,7 @@ function AnswerFooter({ turn, text, json }: { turn: KeptTurn; text: string; json
         {turn.isStopped === true ? "Stopped. " : ""}
         {stats === undefined
           ? ""
-          : `First word ${timeText(stats.firstTokenMs)}, pictures ${timeText(stats.encodeMs)}, ${stats.wordsPerSecond.toFixed(1)} words/s`}
+          : `${stats.model === undefined ? "" : `Answered by ${stats.model}. `}First word ${timeText(stats.firstTokenMs)}, pictures ${timeText(stats.encodeMs)}, ${stats.wordsPerSecond.toFixed(1)} words/s`}
       </small>
     </footer>
   );

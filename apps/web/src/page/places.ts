@@ -7,16 +7,26 @@ export interface Place {
   readonly y1: number;
 }
 
+/** Of a value that stands before its place: `12.99<box>…</box>`. */
+const MOST_LETTERS = 40;
+
 /** The models write coordinates as 0…1000 of each side. */
 const SPAN = 1000;
-const BOX = /(?:<ref>([^<]*)<\/ref>\s*)?<box>\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*<\/box>/g;
+const BOX = /(?:<ref>([^<]*)<\/ref>\s*)?<box>\s*(\d+)[\s,;:]+(\d+)[\s,;:]+(\d+)[\s,;:]+(\d+)\s*<\/box>/g;
 
 /** The places that an answer names, and its text with the marks left out. */
 export function placesOf(answer: string): { readonly text: string; readonly places: readonly Place[] } {
   const places: Place[] = [];
-  const text = answer.replace(BOX, (_, label: string | undefined, ...numbers: string[]) => {
-    const [x0, y0, x1, y1] = numbers.slice(0, 4).map((digits) => Math.min(1, Number(digits) / SPAN));
-    const shown = label?.trim() || `Place ${places.length + 1}`;
+  // where some places are labelled, what stands before the others is prose
+  const isLabelled = answer.includes("<ref>");
+  let end = 0;
+  const text = answer.replace(BOX, (mark: string, label: string | undefined, ...rest: (string | number)[]) => {
+    const [x0, y0, x1, y1] = rest.slice(0, 4).map((digits) => Math.min(1, Number(digits) / SPAN));
+    const at = Number(rest[4]);
+    const before = answer.slice(end, at).split("\n").at(-1)?.trim() ?? "";
+    end = at + mark.length;
+    const named = label?.trim() || (isLabelled || before.length > MOST_LETTERS ? "" : before);
+    const shown = named || `Place ${places.length + 1}`;
     places.push({
       label: shown,
       x0: Math.min(x0, x1),
