@@ -5,6 +5,7 @@ import { type Dim, dim } from "../tensor/dim.ts";
 import type { Graph, Node, Value, ValueId } from "../tensor/graph.ts";
 import { type Recording, startRecording } from "../tensor/recorder.ts";
 import type { AnyTensor } from "../tensor/tensor.ts";
+import { droppedInput } from "./lora-dropout.ts";
 
 /** Low-rank adapters (arXiv 2106.09685) in PEFT's terms. */
 export interface LoraOptions {
@@ -14,14 +15,17 @@ export interface LoraOptions {
   readonly targets: RegExp;
   /** Modules trained in full beside the adapters, by their last name or the first of their path. */
   readonly modulesToSave: readonly string[];
+  /** Chance of an element of an adapter's input to be dropped in training; 0 where absent. */
+  readonly dropout?: number;
 }
 
-/** Settings of the official fine-tuning script. Its dropout of 0.05 on the adapter's input is not applied here. */
+/** Settings of the official fine-tuning script. */
 export const OFFICIAL_LORA: LoraOptions = {
   rank: 64,
   alpha: 64,
   targets: /llm\..*layers\.\d+\.self_attn\.(q_proj|k_proj|v_proj|o_proj)/,
   modulesToSave: ["embed_tokens", "resampler"],
+  dropout: 0.05,
 };
 
 const DOWN = ".lora_A.weight";
@@ -50,9 +54,15 @@ export function isLoraTrainable(name: string, options: LoraOptions): boolean {
 
 /**
  * The graph with y = x Wᵀ + (α / r) (x Aᵀ) Bᵀ in place of y = x Wᵀ for every target, A [r, in] and B [out, r] being weights of
- * their own. Throws ArgumentError where nothing matches.
+ * their own. While training, x is dropped out on that way as `dropout` says (`dropoutInputs` gives the masks); an evaluation
+ * leaves `isTraining` out. Throws ArgumentError where nothing matches.
  */
-export function withLora(graph: Graph, options: LoraOptions): Graph {
+export function withLora(
+  graph: Graph,
+  given: LoraOptions,
+  { isTraining = false }: { readonly isTraining?: boolean } = {},
+): Graph {
+  const options = isTraining ? given : { ...given, dropout: 0 };
   const recording = startRecording();
   const known = new Map<ValueId, AnyTensor>();
   for (const value of graph.values) if (value.kind !== "temp") known.set(value.id, leaf(recording, value));
@@ -100,11 +110,16 @@ interface Adapted {
   readonly options: LoraOptions;
 }
 
-function adapt({ ops, emit }: Recording, { module, inputs: [x, weight], output, options }: Adapted): AnyTensor {
+function adapt(recording: Recording, { module, inputs: [x, weight], output, options }: Adapted): AnyTensor {
+  const { ops, emit } = recording;
   const [out, into] = weight.dims;
   const rank: Dim = dim("Z", options.rank);
   const names = loraNames(module);
-  const [low] = emit("linear", [x, ops.weight(names.down, rank, into)]);
+  const { dropout = 0 } = options;
+  const [low] = emit("linear", [
+    dropout === 0 ? x : droppedInput(recording, module, x),
+    ops.weight(names.down, rank, into),
+  ]);
   const [high] = emit("linear", [low, ops.weight(names.up, out, rank)]);
   const [scaled] = emit("scale", [high], { factor: options.alpha / options.rank });
   return emit("binary", [output, scaled], { kind: "add" })[0];

@@ -20,6 +20,7 @@ const LORA: LoraOptions = {
   alpha: 4,
   targets: /llm\..*layers\.\d+\.self_attn\.(q_proj|v_proj)/,
   modulesToSave: ["embed_tokens", "resampler"],
+  dropout: 0.25,
 };
 const GRAPH = withLora(trainingGraph(TINY, { shape: TINY_SHAPE, parts: "text" }), LORA);
 const shapeOf = (name: string): readonly number[] => GRAPH.values[GRAPH.weights[name]].dims.map((d) => d.capacity);

@@ -48,7 +48,7 @@ function adapterConfig(options: LoraOptions, baseModel: string): Readonly<Record
     base_model_name_or_path: baseModel,
     r: options.rank,
     lora_alpha: options.alpha,
-    lora_dropout: 0,
+    lora_dropout: options.dropout ?? 0,
     bias: "none",
     target_modules: options.targets.source,
     modules_to_save: options.modulesToSave,
@@ -97,7 +97,9 @@ export async function readAdapter(folder: string): Promise<Adapter> {
   const stored = await readTensors(join(folder, TENSORS));
   const tensors = Object.fromEntries(Object.entries(stored).map(([name, values]) => [plainName(path, name), values]));
   const saved = Array.isArray(config.modules_to_save) ? config.modules_to_save.map(String) : [];
-  return { options: { rank, alpha, targets: targetsOf(path, config.target_modules), modulesToSave: saved }, tensors };
+  const dropout = typeof config.lora_dropout === "number" ? config.lora_dropout : 0;
+  const targets = targetsOf(path, config.target_modules);
+  return { options: { rank, alpha, targets, modulesToSave: saved, dropout }, tensors };
 }
 
 function plainName(path: string, name: string): string {

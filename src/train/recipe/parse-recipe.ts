@@ -129,7 +129,9 @@ function parseLora(fields: RecipeFields): StageLora {
     alpha: fields.number("alpha", { least: 0, fallback: OFFICIAL_LORA.alpha }),
     targets,
     modulesToSave: fields.texts("modulesToSave", OFFICIAL_LORA.modulesToSave),
+    dropout: fields.number("dropout", { least: 0, fallback: OFFICIAL_LORA.dropout ?? 0 }),
   };
+  if (lora.dropout >= 1) fields.fail("dropout", `is ${lora.dropout}, not a share below 1`);
   fields.finish();
   return lora;
 }

@@ -52,6 +52,7 @@ export interface StageLora {
   readonly alpha: number;
   readonly targets: string;
   readonly modulesToSave: readonly string[];
+  readonly dropout: number;
 }
 
 /** A named step of a recipe that can be resumed. */

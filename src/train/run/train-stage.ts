@@ -8,6 +8,7 @@ import { type Drawn, type MixturePart, mixtureStream, sequenceStream } from "../
 import { WeightAverage } from "../ema.ts";
 import { DataSampleError } from "../errors.ts";
 import { isLoraTrainable, withLora } from "../lora.ts";
+import { dropoutInputs } from "../lora-dropout.ts";
 import { type EncodedSample, needFits, packInputs, packRoom, supervisedCount } from "../pack-inputs.ts";
 import { loraOptions } from "../recipe/plan-recipe.ts";
 import { isTrained, partOf, type Recipe, type RecipeStage } from "../recipe/recipe.ts";
@@ -50,7 +51,7 @@ export interface StageOptions {
 export function stageGraph({ model }: Recipe, stage: RecipeStage): Graph {
   const plain = trainingGraph(model, { shape: stage.pack, parts: "text" });
   const lora = loraOptions(stage);
-  return lora === undefined ? plain : withLora(plain, lora);
+  return lora === undefined ? plain : withLora(plain, lora, { isTraining: true });
 }
 
 /** Makes a stage ready to go on from `position`. */
@@ -86,7 +87,8 @@ export async function openStage(options: StageOptions): Promise<StageRun> {
       if (filled.packs.length === 0) return undefined;
       const step = stageStep + 1;
       const rate = stage.optimiser.rate * stageRate(stage.schedule, filled.cursor / stage.samples);
-      const report = await trainer.step(stepInputs(options, filled), { step, rate, contents: contentsOf(filled) });
+      const inputs = stepInputs(options, filled, { graph, step });
+      const report = await trainer.step(inputs, { step, rate, contents: contentsOf(filled) });
       average?.update(trainer.parameters, step);
       stageStep = step;
       at = filled;
@@ -119,7 +121,7 @@ async function* checkedStream(
   { recipe, stage, parts }: StageOptions,
   from: number,
 ): AsyncGenerator<Drawn<EncodedSample>> {
-  const seed = recipe.seed * 1009 + recipe.stages.indexOf(stage);
+  const seed = stageSeed(recipe, stage);
   const count = stage.samples;
   const stream =
     stage.order === "mixed" ? mixtureStream({ parts, seed, from }) : sequenceStream({ parts, seed, from, count });
@@ -130,14 +132,28 @@ async function* checkedStream(
   }
 }
 
-function stepInputs({ recipe, stage }: StageOptions, { packs }: FilledStep) {
+/** A stage's own seed, for its stream and its dropout. */
+function stageSeed(recipe: Recipe, stage: RecipeStage): number {
+  return recipe.seed * 1009 + recipe.stages.indexOf(stage);
+}
+
+function stepInputs(
+  { recipe, stage }: StageOptions,
+  { packs }: FilledStep,
+  { graph, step }: { readonly graph: Graph; readonly step: number },
+) {
   const samples = packs.map((pack) => pack.map(({ sample }) => sample));
   const supervised = samples.flat().reduce((sum, sample) => sum + supervisedCount(sample), 0);
   if (supervised === 0) {
     const place = samples.flat()[0].place ?? { file: stage.name };
     throw new DataSampleError(place, "no token of this sample, nor of those beside it, is to be learnt");
   }
-  return samples.map((pack) => packInputs(pack, { model: recipe.model, shape: stage.pack, textScale: 1 / supervised }));
+  const rate = stage.lora?.dropout ?? 0;
+  const seed = stageSeed(recipe, stage);
+  return samples.map((pack, i) => ({
+    ...packInputs(pack, { model: recipe.model, shape: stage.pack, textScale: 1 / supervised }),
+    ...(rate === 0 ? {} : dropoutInputs(graph, { rate, seed, step, pack: i })),
+  }));
 }
 
 /** Which samples each pack holds, for messages. */

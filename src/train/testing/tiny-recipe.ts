@@ -45,7 +45,13 @@ export const TINY_RECIPE: Recipe = {
     stage("all", { samples: 36, optimiser: { ...OPTIMISER, average: 0.9 } }),
     stage("adapters", {
       trainable: [],
-      lora: { rank: 2, alpha: 4, targets: "llm\\..*layers\\.\\d+\\.self_attn\\.(q_proj|v_proj)", modulesToSave: [] },
+      lora: {
+        rank: 2,
+        alpha: 4,
+        targets: "llm\\..*layers\\.\\d+\\.self_attn\\.(q_proj|v_proj)",
+        modulesToSave: [],
+        dropout: 0.1,
+      },
       order: "sequential",
       packing: "nextFit",
     }),
