@@ -8,12 +8,12 @@ import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
 import { tokenId } from "../../src/base/brand.ts";
 import { decoderGraph } from "../../src/model/decoder/decoder.ts";
 import { resamplerEncoder } from "../../src/model/vision/connector.ts";
-import { computedSineTable } from "../../src/model/vision/resampler.ts";
 import { DecoderRunner } from "../../src/runtime/decoder-runner.ts";
 import { VisionRunner } from "../../src/runtime/vision-runner.ts";
 import type { ResidentWeight } from "../../src/tensor/backend.ts";
 import { weightUses } from "../../src/tensor/weight-uses.ts";
 import { tokenizerFromJson } from "../../src/tokenizer/tokenizer-json.ts";
+import { computedWeights } from "../../src/train/computed-weights.ts";
 import { readTensors } from "../../src/train/run-folder.ts";
 import { valuesSource } from "../../src/train/trainer.ts";
 import { dequantise } from "../../src/weights/quant/dequantise.ts";
@@ -57,9 +57,10 @@ const backend = await createWasmBackend({ decode: dequantise, startWorker: start
 const uses = weightUses(graphs);
 const weights: Record<string, ResidentWeight> = {};
 for (const graph of graphs) {
+  const computed = computedWeights(graph);
   for (const [name, id] of Object.entries(graph.weights)) {
     const shape = graph.values[id].dims.map((d) => d.capacity);
-    const data = computedSineTable(name, shape) ?? tensors[name];
+    const data = computed[name] ?? tensors[name];
     weights[name] ??= await backend.upload(valuesSource(name, shape, data), { precision: "float", uses: uses[name] });
   }
 }

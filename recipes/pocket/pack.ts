@@ -45,14 +45,20 @@ export function addSample(pack: Pack, sample: PreparedSample, shape: PackShape):
 }
 
 /** Supervised text tokens and weighted cells of a pack: what losses are divided by, over a whole step. */
-export function supervisedCounts(pack: Pack): { readonly text: number; readonly dense: number } {
+export function supervisedCounts(pack: Pack): {
+  readonly text: number;
+  readonly dense: number;
+  readonly query: number;
+} {
   let text = 0;
   let dense = 0;
-  for (const { supervised, cells } of pack.samples) {
+  let query = 0;
+  for (const { supervised, cells, queryCells } of pack.samples) {
     text += supervised.filter((said) => said).length;
     for (const view of cells) for (const label of view) dense += cellWeight(label);
+    for (const view of queryCells) for (const label of view) query += cellWeight(label);
   }
-  return { text, dense };
+  return { text, dense, query };
 }
 
 export interface PackOptions {
@@ -60,10 +66,11 @@ export interface PackOptions {
   readonly parts: "dense" | "text" | "both";
   readonly textScale: number;
   readonly denseScale: number;
+  readonly queryScale: number;
 }
 
 /** Inputs of the training graph: positions restarted per sample, attention kept apart, padding that nothing sees. */
-export function packInputs(pack: Pack, { shape, parts, textScale, denseScale }: PackOptions): PackInputs {
+export function packInputs(pack: Pack, { shape, parts, textScale, denseScale, queryScale }: PackOptions): PackInputs {
   const views = pack.samples.flatMap((sample) => sample.views);
   const steps = views.map((view) => ENCODER.step([view]).inputs);
   const inBlocks = (name: string, perRow: number): Int32Array => {
@@ -74,9 +81,27 @@ export function packInputs(pack: Pack, { shape, parts, textScale, denseScale }: 
   const patches = new Float32Array(shape.patches * PATCH_VALUES);
   for (const [i, { values }] of views.entries()) patches.set(values, i * VIEW_PATCHES * PATCH_VALUES);
   const common = { patches, positions: inBlocks("positions", 1), spans: blockSpans(views, shape) };
-  const dense = parts === "text" ? {} : denseInputs(pack, shape.patches, denseScale);
-  if (parts === "dense") return { ...common, ...dense };
   const rows = shape.views * QUERIES;
+  const read = (cells: Cells): readonly Uint8Array[] => pack.samples.flatMap((sample) => sample[cells]);
+  const dense =
+    parts === "text"
+      ? {}
+      : {
+          ...denseInputs(read("cells"), {
+            name: "dense",
+            rows: shape.patches,
+            block: VIEW_PATCHES,
+            cells: POCKET_DENSE.cellsPerPatch,
+            scale: denseScale,
+          }),
+          ...denseInputs(read("queryCells"), {
+            name: "query",
+            rows,
+            block: QUERIES,
+            cells: POCKET_DENSE.cellsPerQuery ?? 0,
+            scale: queryScale,
+          }),
+        };
   return {
     ...common,
     ...dense,
@@ -84,26 +109,40 @@ export function packInputs(pack: Pack, { shape, parts, textScale, denseScale }: 
     keyColumns: inBlocks("keyColumns", 1),
     queryIds: Int32Array.from({ length: rows }, (_, i) => i % QUERIES),
     querySpans: Int32Array.from({ length: 2 * rows }, (_, i) => querySpan(views, Math.floor(i / 2 / QUERIES))[i % 2]),
-    ...textInputs(pack, shape, textScale),
+    ...(parts === "dense" ? {} : textInputs(pack, shape, textScale)),
   };
 }
 
-function denseInputs(pack: Pack, patchCapacity: number, scale: number): PackInputs {
+type Cells = "cells" | "queryCells";
+
+interface DenseLayout {
+  readonly name: "dense" | "query";
+  readonly rows: number;
+  /** Rows that a view has. */
+  readonly block: number;
+  /** Labels of a row. */
+  readonly cells: number;
+  readonly scale: number;
+}
+
+function denseInputs(
+  views: readonly Uint8Array[],
+  { name, rows, block, cells, scale }: DenseLayout,
+): Readonly<Record<string, Int32Array | Float32Array>> {
   const result: Record<string, Int32Array | Float32Array> = {};
-  const cells = POCKET_DENSE.cellsPerPatch;
   for (let cell = 0; cell < cells; cell++) {
-    const targets = new Int32Array(patchCapacity);
-    const weights = new Float32Array(patchCapacity);
-    for (const [block, view] of pack.samples.flatMap((sample) => sample.cells).entries()) {
-      let at = block * VIEW_PATCHES;
+    const targets = new Int32Array(rows);
+    const weights = new Float32Array(rows);
+    for (const [index, view] of views.entries()) {
+      let at = index * block;
       for (let i = cell; i < view.length; i += cells) {
         targets[at] = view[i];
         weights[at] = cellWeight(view[i]) * scale;
         at++;
       }
     }
-    result[`denseTargets.${cell}`] = targets;
-    result[`denseWeights.${cell}`] = weights;
+    result[`${name}Targets.${cell}`] = targets;
+    result[`${name}Weights.${cell}`] = weights;
   }
   return result;
 }

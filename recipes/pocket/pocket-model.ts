@@ -17,7 +17,7 @@ export const POCKET_VOCABULARY = 640;
 export const POCKET: TrainedModel = {
   vision: {
     width: 256,
-    layerCount: 5,
+    layerCount: 4,
     headCount: 4,
     feedForward: 768,
     patchSize: 14,
@@ -37,7 +37,7 @@ export const POCKET: TrainedModel = {
   },
   decoder: {
     width: WIDTH,
-    layerCount: 5,
+    layerCount: 4,
     headCount: HEADS,
     groupCount: 2,
     headWidth: WIDTH / HEADS,
@@ -63,7 +63,14 @@ export const CHARACTERS: readonly string[] = [
   ..."€–—•…“”‘’ŒœŠšŽžŸĄąĆćĘęŁłŃńŚśŹźŻżŐőŰűĞğİıŞş",
 ];
 
-export const POCKET_DENSE: DenseHead = { classCount: 256, cellsPerPatch: 2 };
+/** Parts of the view that a query's labels stand for: a query of an 8 × 8 arrangement covers about 28 × 28 pixels. */
+export const QUERY_CELLS = { across: 4, down: 2 } as const;
+
+export const POCKET_DENSE: DenseHead = {
+  classCount: 256,
+  cellsPerPatch: 2,
+  cellsPerQuery: QUERY_CELLS.across * QUERY_CELLS.down,
+};
 
 /** config.json of the published form, so that other tools open a checkpoint. */
 export function pocketConfig(): Readonly<Record<string, unknown>> {

@@ -1,11 +1,12 @@
 import { imagePlaceholder } from "../../src/chat/placeholders.ts";
-import { type Patches, patchify } from "../../src/image/patchify.ts";
-import type { RgbImage } from "../../src/image/rgb-image.ts";
-import { slicePlan } from "../../src/image/slice-plan.ts";
+import { type Patches, type PatchGrid, patchify } from "../../src/image/patchify.ts";
+import type { RgbImage, Size } from "../../src/image/rgb-image.ts";
+import { type SlicePlan, slicePlan } from "../../src/image/slice-plan.ts";
 import { sliceViews } from "../../src/image/views.ts";
 import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
 import type { Pixels, Sample } from "./data/types.ts";
-import { CHARACTERS, POCKET, POCKET_RESOLUTION, POCKET_SLICES } from "./pocket-model.ts";
+import { grayViews } from "./gray-views.ts";
+import { CHARACTERS, POCKET, POCKET_RESOLUTION, POCKET_SLICES, QUERY_CELLS } from "./pocket-model.ts";
 
 /** A sample as the model sees it. */
 export interface PreparedSample {
@@ -17,6 +18,8 @@ export interface PreparedSample {
   readonly visualStarts: readonly number[];
   /** Character class of each cell of each view: [view][patch · 2 + half]. */
   readonly cells: readonly Uint8Array[];
+  /** The same classes for the parts of a view that each query stands for: [view][query · cells + cell]. */
+  readonly queryCells: readonly Uint8Array[];
 }
 
 /** Cells side by side in a patch. */
@@ -39,26 +42,77 @@ export function rgbOf({ width, height, channels, data }: Pixels): RgbImage {
 
 /** Slices the picture, writes the conversation in the family's form, and labels every patch with what stands in it. */
 export function prepare(sample: Sample, tokenizer: Tokenizer): PreparedSample {
-  const image = rgbOf(sample.image);
-  const plan = slicePlan(image, { granule: 14, maxSlices: POCKET_SLICES, scaleResolution: POCKET_RESOLUTION });
-  const views = sliceViews(image, plan).map((view) => patchify(view));
-  const grid = plan.sliced?.grid;
-  const counts = views.map(() => POCKET.resampler.queryCount);
-  const picture = imagePlaceholder("flat", { viewTokenCounts: counts, grid }, 0);
+  const plan = planOf(sample);
+  const viewCount = frames(sample, plan).length;
+  const counts = Array.from({ length: viewCount }, () => POCKET.resampler.queryCount);
+  const picture = imagePlaceholder("flat", { viewTokenCounts: counts, grid: plan.sliced?.grid }, 0);
+  return { ...labelledViews(sample, plan, () => true), ...conversation(sample, picture, tokenizer) };
+}
+
+/** For the dense stage: the views in which something can be read, and no conversation. */
+export function legibleViews(sample: Sample): PreparedSample {
+  const plan = planOf(sample);
+  const views = labelledViews(sample, plan, (cells) => cells.some((label) => label !== 0 && label !== ILLEGIBLE));
+  return { ...views, ids: [], supervised: [], visualStarts: [] };
+}
+
+function planOf({ image }: Sample): SlicePlan {
+  return slicePlan(image, { granule: 14, maxSlices: POCKET_SLICES, scaleResolution: POCKET_RESOLUTION });
+}
+
+/** Where each view of a picture lies: overview, then slices row by row. */
+function frames({ image }: Sample, { overview, sliced }: SlicePlan): ViewFrame[] {
+  const frame = (size: Size, whole: Size, offset: ViewFrame["offset"]): ViewFrame => ({
+    grid: { rows: size.height / 14, columns: size.width / 14 },
+    scaleX: whole.width / image.width,
+    scaleY: whole.height / image.height,
+    offset,
+  });
+  const list = [frame(overview, overview, { x: 0, y: 0 })];
+  if (sliced === undefined) return list;
+  const { grid, refined, slice } = sliced;
+  for (let i = 0; i < grid.rows * grid.columns; i++) {
+    const offset = { x: (i % grid.columns) * slice.width, y: Math.floor(i / grid.columns) * slice.height };
+    list.push(frame(slice, refined, offset));
+  }
+  return list;
+}
+
+function labelledViews(
+  sample: Sample,
+  plan: SlicePlan,
+  isWanted: (cells: Uint8Array) => boolean,
+): Pick<PreparedSample, "views" | "cells" | "queryCells"> {
+  const list = frames(sample, plan);
+  const cells = list.map((frame) => cellLabels(sample, frame));
+  const wanted = cells.map(isWanted);
+  const { image } = sample;
+  const views =
+    image.channels === 1
+      ? grayViews(image, plan, (view) => wanted[view])
+      : sliceViews(rgbOf(image), plan).flatMap((view, i) => (wanted[i] ? [patchify(view)] : []));
+  const kept = list.map((_, i) => i).filter((i) => wanted[i]);
   return {
     views,
-    ...conversation(sample, picture, tokenizer),
-    cells: views.map((view, index) => {
-      const scaleX =
-        (plan.sliced !== undefined && index > 0 ? plan.sliced.refined.width : plan.overview.width) / image.width;
-      const scaleY =
-        (plan.sliced !== undefined && index > 0 ? plan.sliced.refined.height : plan.overview.height) / image.height;
-      const column = grid === undefined || index === 0 ? 0 : (index - 1) % grid.columns;
-      const row = grid === undefined || index === 0 ? 0 : Math.floor((index - 1) / grid.columns);
-      const offset = { x: column * view.grid.columns * 14, y: row * view.grid.rows * 14 };
-      return cellLabels(sample, view, { scaleX, scaleY, offset });
-    }),
+    cells: kept.map((i) => cells[i]),
+    queryCells: kept.map((i) => queryLabels(list[i].grid, cells[i])),
   };
+}
+
+/** What stands in the middle of each part of each query's share of the view. */
+function queryLabels(grid: PatchGrid, cells: Uint8Array): Uint8Array {
+  const side = Math.sqrt(POCKET.resampler.queryCount);
+  const { across, down } = QUERY_CELLS;
+  const labels = new Uint8Array(side * side * across * down);
+  for (let query = 0; query < side * side; query++) {
+    for (let cell = 0; cell < across * down; cell++) {
+      const x = ((query % side) + ((cell % across) + 0.5) / across) / side;
+      const y = (Math.floor(query / side) + (Math.floor(cell / across) + 0.5) / down) / side;
+      const column = Math.floor(x * grid.columns * CELLS);
+      labels[query * across * down + cell] = cells[Math.floor(y * grid.rows) * grid.columns * CELLS + column];
+    }
+  }
+  return labels;
 }
 
 function conversation(sample: Sample, picture: string, tokenizer: Tokenizer) {
@@ -86,14 +140,14 @@ function conversation(sample: Sample, picture: string, tokenizer: Tokenizer) {
 }
 
 interface ViewFrame {
+  readonly grid: PatchGrid;
   readonly scaleX: number;
   readonly scaleY: number;
   readonly offset: { readonly x: number; readonly y: number };
 }
 
 /** For each half patch, the character that covers most of it. */
-function cellLabels(sample: Sample, view: Patches, { scaleX, scaleY, offset }: ViewFrame): Uint8Array {
-  const { rows, columns } = view.grid;
+function cellLabels(sample: Sample, { grid: { rows, columns }, scaleX, scaleY, offset }: ViewFrame): Uint8Array {
   const cellWidth = 14 / CELLS;
   const across = columns * CELLS;
   const labels = new Uint8Array(rows * across);
@@ -122,12 +176,4 @@ function cellLabels(sample: Sample, view: Patches, { scaleX, scaleY, offset }: V
 function typicalHeight({ characters }: Sample): number {
   const heights = characters.map(({ y0, y1 }) => y1 - y0).sort((a, b) => a - b);
   return heights[Math.floor(heights.length * 0.6)] ?? 0;
-}
-
-/** For the dense stage: the views in which something can be read. */
-export function legibleViews(sample: PreparedSample): PreparedSample {
-  const kept = sample.views
-    .map((_, i) => i)
-    .filter((i) => sample.cells[i].some((label) => label !== 0 && label !== ILLEGIBLE));
-  return { ...sample, views: kept.map((i) => sample.views[i]), cells: kept.map((i) => sample.cells[i]) };
 }

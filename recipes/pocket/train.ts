@@ -1,13 +1,13 @@
-// Trains the embedded model. usage: node train.ts --run FOLDER [--minutes 60] [--stage NAME] [--threads 1] [--init FILE]
+// Trains the embedded model. usage: node train.ts --run FOLDER [--minutes 60] [--stage NAME] [--workers 2] [--init FILE]
 // A run saves every few minutes and goes on from its folder. Stages are named in STAGES and follow the paper's order:
 // 0a reads characters off single patches, then everything learns together on lines, blocks and documents.
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createOnnxBackend } from "../../src/backend/onnx/onnx-backend.ts";
-import { computedSineTable } from "../../src/model/vision/resampler.ts";
 import type { Graph } from "../../src/tensor/graph.ts";
 import { tokenizerFromJson } from "../../src/tokenizer/tokenizer-json.ts";
+import { computedWeights } from "../../src/train/computed-weights.ts";
 import { initialise } from "../../src/train/initialise.ts";
 import { loadRun, readTensors, saveRun } from "../../src/train/run-folder.ts";
 import { warmupStableDecay } from "../../src/train/schedule.ts";
@@ -20,7 +20,7 @@ import type { Stage } from "./data/types.ts";
 import { addSample, emptyPack, type Pack, packBlocks, packInputs, supervisedCounts, VIEW_PATCHES } from "./pack.ts";
 import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
 import { legibleViews, prepare } from "./prepare.ts";
-import { startTower } from "./start-weights.ts";
+import { startWeights } from "./start-weights.ts";
 
 interface TrainingStage {
   readonly data: StageName | Stage;
@@ -31,6 +31,8 @@ interface TrainingStage {
   /** Share of the dense loss beside the text loss. */
   readonly denseShare: number;
   readonly decayShare: number;
+  /** Weights that this stage trains; all of the graph's when absent. */
+  readonly trains?: (name: string) => boolean;
 }
 
 /** A pack of `views` blocks. */
@@ -45,41 +47,44 @@ const reading: Stage = {
   degradation: 0.35,
 };
 
-/** Full of print: the dense stage learns from characters, and a picture costs the same however many it holds. */
+/** Views full of print: the dense stage learns from characters, and a view costs the same however many it holds. */
 const dense: Stage = {
   ...stages.blocks,
-  kinds: { block: 5, columns: 2, receipt: 2, form: 1, line: 1 },
-  fontPixels: [13, 24],
+  kinds: { sheet: 7, line: 2, block: 0.5, receipt: 0.5 },
+  fontPixels: [12, 44],
   turns: [1, 1],
-  degradation: 0.2,
+  degradation: 0.25,
 };
 
 /** Stages of the recipe, smallest task first. */
 const STAGES: Readonly<Record<string, TrainingStage>> = {
+  // the paper's stages assume a pre-trained tower: this stands in for it
   "0a": {
     data: dense,
     parts: "dense",
-    shape: packShape(6, 4096),
-    packsPerStep: 3,
+    shape: packShape(8, 4096),
+    packsPerStep: 2,
     rate: 1.2e-3,
     denseShare: 1,
-    decayShare: 0.05,
+    decayShare: 0,
   },
-  lines: {
-    data: { ...stages.lines, turns: [1, 1] },
-    parts: "both",
-    shape: packShape(4, 768),
-    packsPerStep: 6,
-    rate: 1e-3,
-    denseShare: 0.5,
-    decayShare: 0.1,
+  // and this for a pre-trained language model: it learns to read what the queries hold
+  decoder: {
+    data: { ...reading, turns: [1, 1] },
+    parts: "text",
+    shape: packShape(6, 1024),
+    packsPerStep: 2,
+    rate: 1.2e-3,
+    denseShare: 0,
+    decayShare: 0,
+    trains: (name) => name.startsWith("llm."),
   },
   mixed: {
     data: { ...reading, turns: [1, 3] },
     parts: "both",
     shape: packShape(6, 1024),
-    packsPerStep: 8,
-    rate: 7e-4,
+    packsPerStep: 2,
+    rate: 8e-4,
     denseShare: 0.3,
     decayShare: 0.1,
   },
@@ -87,7 +92,7 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
     data: "documents",
     parts: "both",
     shape: packShape(10, 1664),
-    packsPerStep: 6,
+    packsPerStep: 2,
     rate: 5e-4,
     denseShare: 0.2,
     decayShare: 0.2,
@@ -99,8 +104,8 @@ const { values: args } = parseArgs({
     run: { type: "string", default: "../../runs/pocket" },
     minutes: { type: "string", default: "60" },
     stage: { type: "string", default: "0a" },
-    threads: { type: "string", default: "1" },
-    workers: { type: "string", default: "1" },
+    workers: { type: "string", default: "2" },
+    producers: { type: "string", default: "1" },
     init: { type: "string" },
     seed: { type: "string", default: "1" },
   },
@@ -122,23 +127,22 @@ const shapeOf = (name: string): readonly number[] => full.values[full.weights[na
 
 const saved = await loadRun(args.run);
 const fresh = initialise(full, { seed, layerCount: POCKET.vision.layerCount });
-startTower(fresh);
+startWeights(fresh);
 const initial = args.init === undefined ? {} : await readTensors(args.init);
 const weights: Record<string, Float32Array> = { ...fresh, ...initial, ...saved?.weights };
-const computed = Object.fromEntries(
-  Object.keys(full.weights).flatMap((name) => {
-    const values = computedSineTable(name, shapeOf(name));
-    return values === undefined ? [] : [[name, values]];
-  }),
-);
+const computed = computedWeights(full);
 
-const backend = await createOnnxBackend({ decode: dequantise, threadCount: Number(args.threads) });
+const backend = await createOnnxBackend({ decode: dequantise, workerCount: Number(args.workers) });
 const trainer = await Trainer.create({
   backend,
   graph,
   weights: { ...weights, ...computed },
-  trainable: () => true,
-  blocks: stage.parts === "dense" ? { spans: stage.shape.views } : packBlocks(stage.shape),
+  trainable: stage.trains ?? (() => true),
+  blocks: packBlocks(stage.shape),
+  orthogonal: {
+    matches: (name) => /^(vpm\.encoder|resampler\.(attn|kv_proj|proj)|llm\.model\.layers)/.test(name),
+    rateScale: 3,
+  },
   ...(saved === undefined ? {} : { moments: saved.moments }),
 });
 const count = Object.entries(weights).reduce((sum, [name, w]) => (name.startsWith("train.") ? sum : sum + w.length), 0);
@@ -158,7 +162,7 @@ const stream = sampleStream({
   seed: dataSeed,
   from: cursor,
   stage: stage.data,
-  workers: Number(args.workers),
+  workers: Number(args.producers),
   ahead: 48,
 });
 
@@ -194,8 +198,7 @@ async function nextPacks(wanted: TrainingStage): Promise<readonly Pack[]> {
     const { value, done } = await stream.next();
     if (done === true) break;
     cursor = value.index + 1;
-    const whole = prepare(value.sample, tokenizer);
-    const prepared = wanted.parts === "dense" ? legibleViews(whole) : whole;
+    const prepared = wanted.parts === "dense" ? legibleViews(value.sample) : prepare(value.sample, tokenizer);
     if (prepared.views.length === 0) continue;
     if (addSample(pack, prepared, wanted.shape)) {
       misses = 0;
@@ -214,17 +217,17 @@ async function nextPacks(wanted: TrainingStage): Promise<readonly Pack[]> {
 function accuracy(
   pack: ReturnType<typeof packInputs>,
   last: Readonly<Record<string, ArrayLike<number>>>,
-  kind: "text" | "dense",
+  kind: "text" | "dense" | "query",
 ): number {
   const [targets, weightsOf, predicted] =
     kind === "text"
       ? [pack.targets, pack.targetWeights, last.textPrediction]
-      : [pack["denseTargets.0"], pack["denseWeights.0"], last["densePrediction.0"]];
+      : [pack[`${kind}Targets.0`], pack[`${kind}Weights.0`], last[`${kind}Prediction.0`]];
   if (targets === undefined || predicted === undefined) return Number.NaN;
   let hits = 0;
   let total = 0;
   for (let i = 0; i < targets.length; i++) {
-    if (weightsOf[i] === 0 || (kind === "dense" && targets[i] === 0)) continue;
+    if (weightsOf[i] === 0 || (kind !== "text" && targets[i] === 0)) continue;
     total++;
     if (predicted[i] === targets[i]) hits++;
   }
@@ -252,8 +255,14 @@ for (;;) {
       1,
       totals.reduce((sum, t) => sum + t.dense, 0),
     );
+  const queryScale =
+    stage.denseShare /
+    Math.max(
+      1,
+      totals.reduce((sum, t) => sum + t.query, 0),
+    );
   const inputs = packs.map((pack) =>
-    packInputs(pack, { shape: stage.shape, parts: stage.parts, textScale, denseScale }),
+    packInputs(pack, { shape: stage.shape, parts: stage.parts, textScale, denseScale, queryScale }),
   );
   step++;
   optimiserStep++;
@@ -269,6 +278,7 @@ for (;;) {
     rate: Number(rate.toExponential(2)),
     textAccuracy: Number(accuracy(inputs[inputs.length - 1], last, "text").toFixed(3)),
     denseAccuracy: Number(accuracy(inputs[inputs.length - 1], last, "dense").toFixed(3)),
+    queryAccuracy: Number(accuracy(inputs[inputs.length - 1], last, "query").toFixed(3)),
   };
   appendFileSync(logFile, `${JSON.stringify(row)}\n`);
   if (step % 20 === 0) console.log(JSON.stringify(row));

@@ -81,6 +81,8 @@ export interface LowerOptions {
    * for integer.
    */
   readonly precision?: Precision;
+  /** Outputs whose arrays a later run may overwrite: a caller that is done with them before its next wave of runs saves copies. */
+  readonly reusedOutputs?: readonly string[];
   /** Most bytes that weights, states and workspaces of the backend may take together. Throws MemoryBudgetError. */
   readonly budgetBytes?: number;
   /** Named in error messages and statistics: "vision", "prefill 512". */
@@ -112,6 +114,8 @@ export interface BackendInfo {
   /** "relaxed SIMD, 2 threads", for people. */
   readonly description: string;
   readonly threadCount: number;
+  /** Runs of one executable that compute at the same time; 1 when absent. */
+  readonly parallelRuns?: number;
   /** Ops it has no kernel for, with the reason. */
   readonly unsupported: Readonly<Partial<Record<OpName, string>>>;
 }

@@ -5,6 +5,7 @@ import { type Graph, slotsOf } from "../tensor/graph.ts";
 import { weightUses } from "../tensor/weight-uses.ts";
 import { ADAMW_DEFAULTS, type AdamWOptions, adamwStep, globalNorm, isDecayed, type Parameter } from "./adamw.ts";
 import { TrainingDivergedError } from "./errors.ts";
+import { Muon } from "./muon.ts";
 
 /** Inputs of one pack of a training graph. */
 export type PackInputs = Readonly<Record<string, InputData>>;
@@ -21,6 +22,8 @@ export interface TrainerOptions {
   /** Weights with a rate or decay of their own; the first that matches counts. */
   readonly groups?: readonly ParameterGroup[];
   readonly clipNorm?: number;
+  /** Matrices that are moved by orthogonal updates (muon.ts) instead of AdamW's; none when absent. */
+  readonly orthogonal?: { readonly matches: (name: string) => boolean; readonly rateScale?: number };
   /** Moments kept from an earlier stage or run, by weight name. */
   readonly moments?: Readonly<Record<string, Parameter["moments"]>>;
 }
@@ -58,6 +61,8 @@ export class Trainer implements Disposable {
   readonly #sums: Readonly<Record<string, Float32Array>>;
   readonly #options: TrainerOptions;
   readonly #extents: Readonly<Record<string, number>>;
+  readonly #muon: Muon | undefined;
+  readonly #orthogonal: ReadonlySet<string>;
 
   private constructor(
     options: TrainerOptions,
@@ -78,6 +83,13 @@ export class Trainer implements Disposable {
       };
       return { name, values, moments, isDecayed: isDecayed(name, shape) };
     });
+    const orthogonal = this.parameters.flatMap((parameter) => {
+      const [rows, columns, ...more] = shapeOf(options.graph, parameter.name);
+      const isMatrix = rows !== undefined && columns !== undefined && more.length === 0;
+      return isMatrix && options.orthogonal?.matches(parameter.name) === true ? [{ ...parameter, rows, columns }] : [];
+    });
+    this.#muon = orthogonal.length === 0 ? undefined : new Muon(options.backend, orthogonal);
+    this.#orthogonal = new Set(orthogonal.map(({ name }) => name));
     this.#sums = Object.fromEntries(names.map((name) => [name, new Float32Array(options.weights[name].length)]));
   }
 
@@ -93,6 +105,7 @@ export class Trainer implements Disposable {
     const executable = options.backend.lower(graph, {
       weights: resident,
       label: "training step",
+      reusedOutputs: Object.keys(graph.outputs).filter((name) => name.startsWith(GRADIENT)),
       ...(options.blocks === undefined ? {} : { blocks: options.blocks }),
     });
     return new Trainer(options, executable, resident);
@@ -107,21 +120,35 @@ export class Trainer implements Disposable {
     for (const sum of Object.values(this.#sums)) sum.fill(0);
     let loss = 0;
     let last: RunResult = {};
-    for (const [index, pack] of packs.entries()) {
-      last = await this.#executable.run({ extents: this.#extents, inputs: { ...pack, lossScale: ONE } });
-      const packLoss = present(last.loss, "the loss")[0];
-      if (!Number.isFinite(packLoss)) {
-        throw new TrainingDivergedError(step, `the loss of pack ${index}`, packLoss, contents[index]);
-      }
-      loss += packLoss;
-      for (const [name, sum] of Object.entries(this.#sums)) {
-        const gradient = present(last[`grad:${name}`], `the gradient of ${name}`);
-        for (let i = 0; i < sum.length; i++) sum[i] += gradient[i];
+    const wave = this.#options.backend.info.parallelRuns ?? 1;
+    for (let begin = 0; begin < packs.length; begin += wave) {
+      const results = await Promise.all(
+        packs
+          .slice(begin, begin + wave)
+          .map((pack) => this.#executable.run({ extents: this.#extents, inputs: { ...pack, lossScale: ONE } })),
+      );
+      // summed in the order of packs, so that bits do not depend on which worker was faster
+      for (const [i, result] of results.entries()) {
+        const packLoss = present(result.loss, "the loss")[0];
+        if (!Number.isFinite(packLoss)) {
+          const index = begin + i;
+          throw new TrainingDivergedError(step, `the loss of pack ${index}`, packLoss, contents[index]);
+        }
+        loss += packLoss;
+        this.#addGradients(result);
+        last = result;
       }
     }
     const gradientNorm = this.#checkedNorm(step);
-    this.#update(options, gradientNorm);
+    await this.#update(options, gradientNorm);
     return { loss, gradientNorm, last };
+  }
+
+  #addGradients(result: RunResult): void {
+    for (const [name, sum] of Object.entries(this.#sums)) {
+      const gradient = present(result[GRADIENT + name], `the gradient of ${name}`);
+      for (let i = 0; i < sum.length; i++) sum[i] += gradient[i];
+    }
   }
 
   #checkedNorm(step: number): number {
@@ -131,29 +158,39 @@ export class Trainer implements Disposable {
     throw new TrainingDivergedError(step, `the gradient of ${bad?.[0] ?? "all weights together"}`, norm);
   }
 
-  #update({ step, rate }: StepOptions, gradientNorm: number): void {
+  async #update({ step, rate }: StepOptions, gradientNorm: number): Promise<void> {
     const { clipNorm: clip = 1, adamw = ADAMW_DEFAULTS, groups = [] } = this.#options;
     const scale = gradientNorm > clip ? clip / gradientNorm : 1;
+    await this.#muon?.step(this.#sums, {
+      rate: rate * (this.#options.orthogonal?.rateScale ?? 1),
+      scale,
+      weightDecay: adamw.weightDecay,
+    });
     for (const parameter of this.parameters) {
-      const group = groups.find(({ matches }) => matches(parameter.name));
-      const options = group?.weightDecay === undefined ? adamw : { ...adamw, weightDecay: group.weightDecay };
-      adamwStep(parameter, this.#sums[parameter.name], {
-        step,
-        rate: rate * (group?.rateScale ?? 1),
-        scale,
-        options,
-      });
+      if (!this.#orthogonal.has(parameter.name)) {
+        const group = groups.find(({ matches }) => matches(parameter.name));
+        const options = group?.weightDecay === undefined ? adamw : { ...adamw, weightDecay: group.weightDecay };
+        adamwStep(parameter, this.#sums[parameter.name], {
+          step,
+          rate: rate * (group?.rateScale ?? 1),
+          scale,
+          options,
+        });
+      }
       this.#resident[parameter.name].replace(parameter.values);
     }
   }
 
   [Symbol.dispose](): void {
     this.#executable[Symbol.dispose]();
+    this.#muon?.[Symbol.dispose]();
     for (const weight of Object.values(this.#resident)) weight[Symbol.dispose]();
   }
 }
 
 const ONE = Float32Array.of(1);
+/** Outputs that `grad` names after weights begin so. */
+const GRADIENT = "grad:";
 
 function trainableNames({ graph, trainable }: TrainerOptions): readonly string[] {
   return Object.keys(graph.weights).filter((name) => !name.startsWith("computed.") && trainable(name));

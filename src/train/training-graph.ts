@@ -30,6 +30,8 @@ export interface DenseHead {
   readonly classCount: number;
   /** Labels per patch, side by side. */
   readonly cellsPerPatch: number;
+  /** Labels per resampler query, of the part of the view that the query stands for; none when absent. */
+  readonly cellsPerQuery?: number;
 }
 
 export interface TrainingGraphOptions {
@@ -39,8 +41,9 @@ export interface TrainingGraphOptions {
   readonly dense?: DenseHead;
 }
 
-/** Weight of the dense head, kept beside the model's own weights and not shipped. */
+/** Weights of the dense heads, kept beside the model's own weights and not shipped. */
 export const DENSE_HEAD = "train.dense_head";
+export const QUERY_HEAD = "train.query_head";
 
 /**
  * Forward pass and losses of a pack: outputs `loss` (what is minimised), `textLoss` and `denseLoss` (summed over weights
@@ -51,32 +54,54 @@ export function trainingGraph(model: TrainedModel, { shape, parts, dense }: Trai
     const step = packedPatches(ops, model.vision, shape.patches);
     const features = visionTower(ops, model.vision, step);
     const losses: Tensor<[]>[] = [];
-    if (parts !== "text") losses.push(denseLoss(ops, features, dense));
-    if (parts !== "dense") {
+    if (parts !== "text") losses.push(denseLoss(ops, features, patchHead(dense)));
+    const readsQueries = parts !== "text" && dense?.cellsPerQuery !== undefined;
+    if (parts !== "dense" || readsQueries) {
       const visual = resample(ops, model.resampler, { features, rows: step.rows, viewCapacity: shape.views });
-      losses.push(textLoss(ops, model.decoder, { visual, shape }));
+      if (readsQueries) losses.push(denseLoss(ops, visual, queryHead(dense)));
+      if (parts !== "dense") losses.push(textLoss(ops, model.decoder, { visual, shape }));
     }
-    ops.output("loss", losses.length === 1 ? losses[0] : ops.add(losses[0], losses[1]));
+    ops.output(
+      "loss",
+      losses.reduce((sum, loss) => ops.add(sum, loss)),
+    );
   });
 }
 
-function denseLoss(ops: Ops, features: Tensor<["P", "E"]>, head: DenseHead | undefined): Tensor<[]> {
-  if (head === undefined) {
-    throw new ArgumentError("The dense loss has no head.", "Give `dense` with its class count.");
-  }
-  const E = features.dims[1] as DimOf<"E">;
-  const P = features.dims[0] as DimOf<"P">;
-  const V = dim("V", head.classCount);
-  let total: Tensor<[]> | undefined;
-  for (let cell = 0; cell < head.cellsPerPatch; cell++) {
-    const scores = ops.linear(features, linearWeights(ops, `${DENSE_HEAD}.${cell}`, { into: E, out: V }));
-    ops.output(`densePrediction.${cell}`, ops.argmax(scores));
-    const targets = ops.input<["P"]>(`denseTargets.${cell}`, "i32", P);
-    const loss = ops.crossEntropy(scores, targets, ops.input<["P"]>(`denseWeights.${cell}`, "f32", P));
-    total = total === undefined ? loss : ops.add(total, loss);
-  }
-  if (total === undefined) throw new ArgumentError("The dense head has no cells.", "Give at least one cell per patch.");
-  ops.output("denseLoss", total);
+/** One of the two dense heads: what its weights and its inputs and outputs are called. */
+interface NamedHead {
+  readonly weights: string;
+  readonly inputs: "dense" | "query";
+  readonly classCount: number;
+  readonly cellCount: number;
+}
+
+function patchHead(dense: DenseHead | undefined): NamedHead {
+  if (dense === undefined || dense.cellsPerPatch < 1)
+    throw new ArgumentError("The dense loss has no head.", "Give `dense` with its class count and cells per patch.");
+  return { weights: DENSE_HEAD, inputs: "dense", classCount: dense.classCount, cellCount: dense.cellsPerPatch };
+}
+
+function queryHead({ classCount, cellsPerQuery = 0 }: DenseHead): NamedHead {
+  if (cellsPerQuery < 1) throw new ArgumentError("The query head has no cells.", "Give at least one cell per query.");
+  return { weights: QUERY_HEAD, inputs: "query", classCount, cellCount: cellsPerQuery };
+}
+
+function denseLoss<N extends "P" | "Q", W extends "E" | "D">(
+  ops: Ops,
+  features: Tensor<[N, W]>,
+  { weights, inputs, classCount, cellCount }: NamedHead,
+): Tensor<[]> {
+  const [rows, into] = features.dims as unknown as readonly [DimOf<N>, DimOf<W>];
+  const V = dim("V", classCount);
+  const losses = Array.from({ length: cellCount }, (_, cell) => {
+    const scores = ops.linear(features, linearWeights(ops, `${weights}.${cell}`, { into, out: V }));
+    ops.output(`${inputs}Prediction.${cell}`, ops.argmax(scores));
+    const targets = ops.input<[N]>(`${inputs}Targets.${cell}`, "i32", rows);
+    return ops.crossEntropy(scores, targets, ops.input<[N]>(`${inputs}Weights.${cell}`, "f32", rows));
+  });
+  const total = losses.reduce((sum, loss) => ops.add(sum, loss));
+  ops.output(`${inputs}Loss`, total);
   return total;
 }
 

@@ -19,6 +19,7 @@ export type Kind =
   | "form"
   | "heading"
   | "columns"
+  | "sheet"
   | "unrelated"
   | "blank";
 

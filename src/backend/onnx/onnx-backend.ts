@@ -29,22 +29,33 @@ export interface OnnxBackendOptions {
   readonly decode: (type: StorageType, bytes: Uint8Array, elementCount: number) => Float32Array;
   /** Threads within one op. Bits repeat for the same CPU, count and version. */
   readonly threadCount?: number;
+  /** Workers that each hold every session, for runs at the same time: packs of a training step. 1 when absent. */
+  readonly workerCount?: number;
 }
 
 /**
- * Graphs as ONNX models run by onnxruntime-node in a worker: wide-vector float32 for training. Every extent must be at
+ * Graphs as ONNX models run by onnxruntime-node in workers: wide-vector float32 for training. Every extent must be at
  * its capacity. Throws UnsupportedError where the optional package is missing.
  */
 export async function createOnnxBackend(options: OnnxBackendOptions): Promise<Backend> {
   const threadCount = options.threadCount ?? 1;
-  const host = new OnnxHost({ runtimePath: runtimeAddress(), threadCount });
+  const workerCount = options.workerCount ?? 1;
+  const runtimePath = runtimeAddress();
+  const hosts = Array.from({ length: workerCount }, () => new OnnxHost({ runtimePath, threadCount }));
+  const [host] = hosts;
   const unsupported = Object.fromEntries(
     Object.entries(EMITTERS).flatMap(([op, emitter]) =>
       typeof emitter === "function" ? [] : [[op, emitter.unsupported]],
     ),
   );
   return {
-    info: { name: "onnx", description: `onnxruntime-node, ${threadCount} threads`, threadCount, unsupported },
+    info: {
+      name: "onnx",
+      description: `onnxruntime-node, ${workerCount} × ${threadCount} threads`,
+      threadCount: workerCount * threadCount,
+      parallelRuns: workerCount,
+      unsupported,
+    },
     residentBytes: 0,
     upload: async (source) => {
       host.check();
@@ -55,9 +66,11 @@ export async function createOnnxBackend(options: OnnxBackendOptions): Promise<Ba
     },
     lower: (graph, lowerOptions) => {
       host.check();
-      return new OnnxExecutable(graph, lowerOptions, host);
+      return new OnnxExecutable(graph, lowerOptions, hosts);
     },
-    [Symbol.dispose]: () => host[Symbol.dispose](),
+    [Symbol.dispose]: () => {
+      for (const each of hosts) each[Symbol.dispose]();
+    },
   };
 }
 
@@ -143,8 +156,12 @@ class OnnxHost implements Disposable {
     return session;
   }
 
-  async run(session: number, feeds: Readonly<Record<string, OnnxFeed>>): Promise<Readonly<Record<string, OnnxData>>> {
-    const reply = await this.#call({ kind: "run", session, feeds });
+  async run(
+    session: number,
+    feeds: Readonly<Record<string, OnnxFeed>>,
+    fetches: Readonly<Record<string, OnnxFeed | null>>,
+  ): Promise<Readonly<Record<string, OnnxData>>> {
+    const reply = await this.#call({ kind: "run", session, feeds, fetches });
     return reply.kind === "ran" ? reply.outputs : {};
   }
 
@@ -192,20 +209,35 @@ class OnnxHost implements Disposable {
   }
 }
 
+/** A session of one worker, and where its outputs go. */
+interface SessionPlace {
+  readonly host: OnnxHost;
+  readonly session: Promise<number>;
+  readonly fetches: Readonly<Record<string, OnnxFeed | null>>;
+  /** Runs that are under way. */
+  running: number;
+}
+
+/** Memory that the worker writes an output into, run after run. */
+function sharedOutput(graph: Graph, name: string): OnnxFeed {
+  const { dtype, dims } = graph.values[present(graph.outputs[name], `output ${name}`)];
+  const shape = dims.map((d) => d.capacity);
+  const memory = new SharedArrayBuffer(4 * sizeOf(shape));
+  return { data: dtype === "i32" ? new Int32Array(memory) : new Float32Array(memory), shape };
+}
+
 class OnnxExecutable implements Executable {
   readonly label: string;
   readonly workspaceBytes = 0;
   readonly #graph: Graph;
   readonly #weights: Readonly<Record<string, OnnxWeight>>;
   readonly #model: EmittedModel;
-  readonly #host: OnnxHost;
-  readonly #session: Promise<number>;
+  readonly #places: readonly SessionPlace[];
   #isDisposed = false;
 
-  constructor(graph: Graph, options: LowerOptions, host: OnnxHost) {
+  constructor(graph: Graph, options: LowerOptions, hosts: readonly OnnxHost[]) {
     this.label = options.label ?? "graph";
     this.#graph = graph;
-    this.#host = host;
     const weights: Record<string, OnnxWeight> = {};
     for (const name of Object.keys(graph.weights)) {
       const weight = options.weights[name];
@@ -216,9 +248,20 @@ class OnnxExecutable implements Executable {
     }
     this.#weights = weights;
     this.#model = emitModel(graph, options);
-    this.#session = host.load(this.#model.bytes);
+    const reused = options.reusedOutputs ?? [];
+    this.#places = hosts.map((host) => ({
+      host,
+      session: host.load(this.#model.bytes),
+      fetches: Object.fromEntries(
+        Object.entries(this.#model.fetches).map(([name, port]) => [
+          port,
+          reused.includes(name) ? sharedOutput(graph, name) : null,
+        ]),
+      ),
+      running: 0,
+    }));
     // told to whoever runs first; nobody may ever run
-    this.#session.catch(() => {});
+    for (const { session } of this.#places) session.catch(() => {});
   }
 
   async run({ extents = {}, inputs = {} }: RunBindings): Promise<RunResult> {
@@ -230,17 +273,25 @@ class OnnxExecutable implements Executable {
         );
       }
     }
-    const outputs = await this.#host.run(await this.#session, this.#feeds(inputs));
+    const feeds = this.#feeds(inputs);
+    const place = this.#places.reduce((least, next) => (next.running < least.running ? next : least));
+    place.running++;
+    let outputs: Readonly<Record<string, OnnxData>>;
+    try {
+      outputs = await place.host.run(await place.session, feeds, place.fetches);
+    } finally {
+      place.running--;
+    }
     const result: Record<string, OnnxData> = {};
     for (const [name, port] of Object.entries(this.#model.fetches))
-      result[name] = present(outputs[port], `output ${name}`);
+      result[name] = present(place.fetches[port]?.data ?? outputs[port], `output ${name}`);
     return result;
   }
 
   [Symbol.dispose](): void {
     if (this.#isDisposed) throw new DisposedError(this.label, "disposed again");
     this.#isDisposed = true;
-    this.#session.then((session) => this.#host.drop(session)).catch(() => {});
+    for (const { host, session } of this.#places) session.then((loaded) => host.drop(loaded)).catch(() => {});
   }
 
   #feeds(inputs: NonNullable<RunBindings["inputs"]>): Readonly<Record<string, OnnxFeed>> {

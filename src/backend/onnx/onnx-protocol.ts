@@ -14,7 +14,11 @@ export interface OnnxTensor {
 }
 
 export interface OnnxSession {
-  run(feeds: Readonly<Record<string, OnnxTensor>>): Promise<Readonly<Record<string, OnnxTensor>>>;
+  /** Outputs with a tensor are written into it. */
+  run(
+    feeds: Readonly<Record<string, OnnxTensor>>,
+    fetches: Readonly<Record<string, OnnxTensor | null>>,
+  ): Promise<Readonly<Record<string, OnnxTensor>>>;
   release(): Promise<void>;
 }
 
@@ -35,6 +39,8 @@ export type OnnxRequest =
       readonly call: number;
       readonly session: number;
       readonly feeds: Readonly<Record<string, OnnxFeed>>;
+      /** Where outputs go: shared memory to be written in place, or null for an array of their own. */
+      readonly fetches: Readonly<Record<string, OnnxFeed | null>>;
     }
   | { readonly kind: "drop"; readonly call: number; readonly session: number };
 

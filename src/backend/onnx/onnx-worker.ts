@@ -1,5 +1,5 @@
 import { parentPort, workerData } from "node:worker_threads";
-import type { OnnxReply, OnnxRequest, OnnxRuntime, OnnxWorkerData } from "./onnx-protocol.ts";
+import type { OnnxFeed, OnnxReply, OnnxRequest, OnnxRuntime, OnnxTensor, OnnxWorkerData } from "./onnx-protocol.ts";
 
 // a worker, because InferenceSession.run does its work on the calling thread
 const { runtimePath, threadCount } = workerData as OnnxWorkerData;
@@ -10,6 +10,10 @@ const sessions = new Map<number, Session>();
 
 function reply(message: OnnxReply): void {
   parentPort?.postMessage(message);
+}
+
+function tensorOf({ data, shape }: OnnxFeed): OnnxTensor {
+  return new Tensor(data instanceof Int32Array ? "int32" : "float32", data, shape);
 }
 
 async function handle(request: OnnxRequest): Promise<void> {
@@ -28,14 +32,15 @@ async function handle(request: OnnxRequest): Promise<void> {
     case "run": {
       const session = sessions.get(request.session);
       if (session === undefined) throw new Error(`session ${request.session} is gone`);
-      const feeds = Object.fromEntries(
-        Object.entries(request.feeds).map(([name, { data, shape }]) => [
-          name,
-          new Tensor(data instanceof Int32Array ? "int32" : "float32", data, shape),
-        ]),
+      const feeds = Object.fromEntries(Object.entries(request.feeds).map(([name, feed]) => [name, tensorOf(feed)]));
+      const fetches = Object.fromEntries(
+        Object.entries(request.fetches).map(([name, feed]) => [name, feed === null ? null : tensorOf(feed)]),
       );
-      const results = await session.run(feeds);
-      const outputs = Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, tensor.data]));
+      const results = await session.run(feeds, fetches);
+      // what was written in place is in the asker's hands already
+      const outputs = Object.fromEntries(
+        Object.entries(results).flatMap(([name, tensor]) => (fetches[name] === null ? [[name, tensor.data]] : [])),
+      );
       reply({ kind: "ran", call: request.call, outputs });
       return;
     }

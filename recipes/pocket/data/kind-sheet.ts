@@ -1,0 +1,84 @@
+import { canPrint, type Face, pickFace } from "./fonts.ts";
+import type { Compose, KindContext } from "./kind.ts";
+import { inkColours } from "./palette.ts";
+import { between, chance, integer, pick } from "./random.ts";
+import { faceExtent, type SceneNode, type TextNode, textWidth } from "./scene.ts";
+import { lineText } from "./values.ts";
+import { phrase } from "./words.ts";
+
+/** Sides in pixels whose product is about one view's area: such a picture is seen as it is, neither cut nor resized. */
+const SIDES: readonly (readonly [number, number])[] = [
+  [224, 224],
+  [210, 238],
+  [238, 210],
+  [196, 252],
+  [252, 196],
+  [182, 266],
+  [266, 182],
+  [308, 154],
+  [448, 112],
+];
+
+interface Style {
+  readonly face: Face;
+  readonly size: number;
+  readonly stretch: number;
+  readonly tracking: number;
+}
+
+function style({ random, stage, splits }: KindContext): Style {
+  const [low, high] = stage.fontPixels;
+  const size = low * (high / low) ** random.next();
+  return {
+    face: pickFace(random, { split: splits.fonts, mono: 0.25 }),
+    size,
+    stretch: chance(random, 0.25) ? between(random, 0.8, 1.25) : 1,
+    tracking: chance(random, 0.1) ? between(random, 0.02, 0.15) * size : 0,
+  };
+}
+
+/** Words and values side by side, more of them than a line holds. */
+function words({ random, splits }: KindContext, face: Face): string {
+  const text = chance(random, 0.5)
+    ? lineText(random, { low: 3, high: 24, split: splits.values })
+    : phrase(random, integer(random, 6, 24), chance(random, 0.08) ? 0.5 : 0);
+  const cased = face.family.caps || chance(random, 0.15) ? text.toUpperCase() : text;
+  return canPrint(face, cased) ? cased : cased.replace(/[^\u0020-\u007e]/g, "");
+}
+
+/**
+ * A view full of print for the dense stage: lines from edge to edge, each in a face and size of its own or its
+ * neighbour's, cut off at the edges as slices cut them.
+ */
+export const composeSheet: Compose = (context) => {
+  const { random } = context;
+  const [width, height] = pick(random, SIDES);
+  const colours = inkColours(random);
+  const nodes: SceneNode[] = [];
+  let now = style(context);
+  let smallest = now.size;
+  let top = between(random, -0.8, 0.4) * now.size;
+  for (let line = 0; top < height; line++) {
+    if (chance(random, 0.5)) now = style(context);
+    smallest = Math.min(smallest, now.size);
+    const { ascent, descent } = faceExtent(now.face);
+    const baseline = top + ascent * now.size;
+    const run: Omit<TextNode, "text" | "x"> = { kind: "text", y: baseline, colour: colours.ink, line, ...now };
+    let x = between(random, -2, 1.5) * now.size;
+    while (x < width) {
+      const text = words(context, now.face);
+      nodes.push({ ...run, text, x });
+      x +=
+        textWidth({ ...now, text }) +
+        now.size * (chance(random, 0.7) ? between(random, 0.25, 0.6) : between(random, 0.6, 3));
+    }
+    top = baseline + (descent + between(random, 0, 0.5)) * now.size;
+  }
+  return {
+    scene: { width, height, paper: colours.paper, coloured: colours.coloured, nodes },
+    template: "sheet",
+    printer: chance(random, 0.1) ? (chance(random, 0.5) ? "thermal" : "needle") : "offset",
+    fontPixels: smallest,
+    inverted: 0.12,
+  };
+};
