@@ -1,5 +1,15 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type BenchCase, BusyMachineError, machineName, measure, medianWithSpread } from "./bench-lib.ts";
+import {
+  type BenchCase,
+  BusyMachineError,
+  machineName,
+  measure,
+  measureSeries,
+  medianWithSpread,
+  nmseError,
+} from "./bench-lib.ts";
 import { othersShare, ownTicks, parseProcessStat, sampleCpu } from "./cpu-load.ts";
 
 /** A case that advances a clock of its own by `ms` each call, and writes its name down. */
@@ -8,7 +18,7 @@ function clockedCase(name: string, ms: () => number, clock: { time: number }, tr
     clock.time += ms();
     trace.push(name);
   };
-  return { name, path: "clock", threads: 1, unit: "call/s", work: 1, run };
+  return { name, path: "clock", threads: 1, unit: "call/s", work: 1, error: nmseError(0), run };
 }
 
 const quiet = async (work: () => Promise<void>): Promise<number> => {
@@ -58,6 +68,54 @@ test("a disturbed round is thrown away and a busy machine refused", async () => 
   expect(
     await measure([busy], { rounds: 3, sampleMs: 1, now: () => clock.time, watch: always, isTrial: true }),
   ).toHaveLength(1);
+});
+
+// Catches a comparison of programs that warms up in its figures, or that keeps what was measured beside other work.
+test("series leave out the round that warms up and every disturbed one", async () => {
+  const shares = [0, 0.2, 0];
+  const watch = async (work: () => Promise<void>): Promise<number> => {
+    await work();
+    return shares.shift() ?? 0;
+  };
+  const answers = [[1], [10, 12], [99], [14, 16]];
+  const about = { case: "a", path: "b", threads: 1, unit: "tokens/s", error: nmseError(0) };
+  const [row] = await measureSeries([{ ...about, once: async () => answers.shift() ?? [] }], { rounds: 2, watch });
+  expect(row).toMatchObject({ value: 13, rounds: 2 });
+  const always = async (work: () => Promise<void>): Promise<number> => {
+    await work();
+    return 0.06;
+  };
+  const busy = { ...about, once: async () => [1] };
+  await expect(measureSeries([busy], { rounds: 2, watch: always })).rejects.toThrow(BusyMachineError);
+});
+
+const RESULTS = join(import.meta.dirname, "..", "bench", "results");
+const recorded = readdirSync(join(import.meta.dirname, "..", "bench"))
+  .map((name) => join(RESULTS, `${name}.jsonl`))
+  .filter((file) => existsSync(file))
+  .flatMap((file) => readFileSync(file, "utf8").trim().split("\n"));
+
+// Catches a speed that is published without its price, or that was written down by hand.
+test("every recorded row names commit, machine, path and error", () => {
+  for (const line of recorded) {
+    const row: unknown = JSON.parse(line);
+    const error = expect.toSatisfy(
+      (price: { metric?: unknown; value?: unknown; reason?: unknown }) =>
+        typeof price.metric === "string" &&
+        (price.metric === "not available"
+          ? typeof price.reason === "string" && price.reason.length > 10
+          : Number.isFinite(price.value)),
+    );
+    expect(row, line).toMatchObject({
+      date: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      commit: expect.stringMatching(/^[0-9a-f]{7,}$/),
+      machine: expect.stringMatching(/cores/),
+      path: expect.stringMatching(/./),
+      value: expect.toSatisfy(Number.isFinite),
+      rounds: expect.toSatisfy((rounds: number) => rounds >= 2),
+      error,
+    });
+  }
 });
 
 // Catches own work, threads or children counted as others': every benchmark would refuse itself.

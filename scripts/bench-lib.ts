@@ -1,6 +1,6 @@
 /** Measuring for `bench/<name>/run.ts`: quiet machine or nothing, cases in turn, medians with spread, one row a case. */
 import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,9 +12,18 @@ const ROOT = join(import.meta.dirname, "..");
 export const BUSY_LIMIT = 0.05;
 
 /** How far the measured path is from the truth, so that no speed stands without its price. */
-export interface CaseError {
+export type CaseError = MeasuredError | MissingError;
+
+export interface MeasuredError {
+  /** What was compared, and with what: "NMSE against float64". */
   readonly metric: string;
   readonly value: number;
+}
+
+/** Where a path gives no answer to compare. */
+export interface MissingError {
+  readonly metric: "not available";
+  readonly reason: string;
 }
 
 /** One thing to time. */
@@ -27,7 +36,7 @@ export interface BenchCase {
   readonly unit: string;
   /** Units of work that one call does: 2·m·n·k / 1e9 for GFLOP/s. */
   readonly work: number;
-  readonly error?: CaseError;
+  readonly error: CaseError;
   run(): void | Promise<void>;
 }
 
@@ -45,7 +54,12 @@ export interface BenchRow {
   /** Distance of the quartiles divided by the median. */
   readonly spread: number;
   readonly rounds: number;
-  readonly error?: CaseError;
+  readonly error: CaseError;
+}
+
+/** One quantity of one path in a comparison of whole programs: a value a round. */
+export interface Series extends Pick<BenchRow, "case" | "path" | "threads" | "unit" | "error"> {
+  readonly once: () => Promise<readonly number[]>;
 }
 
 export interface MeasureOptions {
@@ -54,6 +68,8 @@ export interface MeasureOptions {
   readonly sampleMs?: number;
   /** Records nothing and measures on a busy machine too: for trying a benchmark out. */
   readonly isTrial?: boolean;
+  /** Rounds of series that come before those that count; one by default. */
+  readonly warmUpRounds?: number;
   readonly now?: () => number;
   /** Share of the machine that others used while `work` ran. */
   readonly watch?: (work: () => Promise<void>) => Promise<number>;
@@ -107,29 +123,68 @@ async function callsPerSample(one: BenchCase, sampleMs: number, now: () => numbe
   return Math.max(1, Math.ceil(sampleMs / 1000 / Math.max(seconds, 1e-6)));
 }
 
+/** Rounds of `round` that others left alone; throws BusyMachineError when as many were lost as are wanted. */
+async function quietRounds<T>(
+  round: () => Promise<T>,
+  { rounds = 9, isTrial = false, watch = watchOthers }: MeasureOptions,
+): Promise<readonly T[]> {
+  const kept: T[] = [];
+  for (let lost = 0; kept.length < rounds; ) {
+    let got: T[] = [];
+    const share = await watch(async () => {
+      got = [await round()];
+    });
+    if (share <= BUSY_LIMIT || isTrial) kept.push(...got);
+    else if (++lost >= rounds) throw new BusyMachineError(share);
+  }
+  return kept;
+}
+
+const placeOf = (): Pick<BenchRow, "date" | "commit" | "machine" | "node"> => ({
+  date: new Date().toISOString(),
+  commit: commitName(),
+  machine: machineName(),
+  node: process.version,
+});
+
 /**
  * Times all cases in turn, `rounds` times over, so that a slow minute of the machine hits each alike. A round in which other
  * processes took more than the limit is thrown away; throws BusyMachineError when as many rounds were lost as are wanted.
  */
 export async function measure(cases: readonly BenchCase[], options: MeasureOptions = {}): Promise<readonly BenchRow[]> {
-  const { rounds = 9, sampleMs = 50, isTrial = false, now = () => performance.now(), watch = watchOthers } = options;
+  const { sampleMs = 50, now = () => performance.now() } = options;
   const calls = new Map<BenchCase, number>();
   for (const one of cases) calls.set(one, await callsPerSample(one, sampleMs, now));
-  const kept: (readonly number[])[] = [];
-  for (let lost = 0; kept.length < rounds; ) {
+  const kept = await quietRounds(async () => {
     const seconds: number[] = [];
-    const share = await watch(async () => {
-      for (const one of cases) seconds.push(await sampleSeconds(one, calls.get(one) ?? 1, now));
-    });
-    if (share <= BUSY_LIMIT || isTrial) kept.push(seconds);
-    else if (++lost >= rounds) throw new BusyMachineError(share);
-  }
-  const place = { date: new Date().toISOString(), commit: commitName(), machine: machineName(), node: process.version };
-  return cases.map((one, index) => {
-    const { median, spread } = medianWithSpread(kept.map((round) => one.work / round[index]));
-    const { name, path, threads, unit, error } = one;
-    const row = { ...place, case: name, path, threads, value: rounded(median), unit, spread: rounded(spread), rounds };
-    return error === undefined ? row : { ...row, error };
+    for (const one of cases) seconds.push(await sampleSeconds(one, calls.get(one) ?? 1, now));
+    return seconds;
+  }, options);
+  const place = placeOf();
+  return cases.map(({ name, path, threads, work, unit, error }, index) => {
+    const { median, spread } = medianWithSpread(kept.map((round) => work / round[index]));
+    const figures = { value: rounded(median), unit, spread: rounded(spread), rounds: kept.length };
+    return { ...place, case: name, path, threads, ...figures, error };
+  });
+}
+
+/** All series in turn, `rounds` times after those that warm up; rounds are kept and lost as those of `measure`. */
+export async function measureSeries(
+  series: readonly Series[],
+  options: MeasureOptions = {},
+): Promise<readonly BenchRow[]> {
+  const round = async (): Promise<readonly (readonly number[])[]> => {
+    const values: (readonly number[])[] = [];
+    for (const { once } of series) values.push(await once());
+    return values;
+  };
+  for (let warm = 0; warm < (options.warmUpRounds ?? 1); warm++) await round();
+  const kept = await quietRounds(round, options);
+  const place = placeOf();
+  return series.map(({ case: name, path, threads, unit, error }, index) => {
+    const { median, spread } = medianWithSpread(kept.flatMap((values) => values[index]));
+    const figures = { value: rounded(median), unit, spread: rounded(spread), rounds: kept.length };
+    return { ...place, case: name, path, threads, ...figures, error };
   });
 }
 
@@ -146,22 +201,38 @@ export function commitName(): string {
   return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain", "--", "src") === "" ? "" : "+");
 }
 
-/** Processor, cores and memory; nothing that names a host or a user. */
+/** What decides the speed of 8-bit sums and vectors, fastest first, as Linux names it. */
+const VECTOR_FLAGS = ["avx512_vnni", "avx_vnni", "avx512f", "avx2", "asimddp", "asimd"];
+
+/** Processor, its widest vectors where they are known, cores and memory; nothing that names a host or a user. */
 export function machineName(): string {
   const [first] = cpus();
   const model = (first?.model ?? process.arch)
     .replace(/\((?:R|TM)\)|CPU|Processor/g, "")
     .replace(/\s+/g, " ")
     .trim();
-  return `${model}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+  const known = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
+  const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(known)?.[1].split(" ") ?? [];
+  const vectors = VECTOR_FLAGS.find((flag) => flags.includes(flag));
+  const parts = [model, ...(vectors === undefined ? [] : [vectors])];
+  return `${parts.join(", ")}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+}
+
+/** NMSE, as measured. */
+export const nmseError = (value: number, against = "float64"): CaseError => ({
+  metric: `NMSE against ${against}`,
+  value,
+});
+
+function printed(error: CaseError): string {
+  return "value" in error ? `${error.metric} ${error.value.toExponential(1)}` : `no error: ${error.reason}`;
 }
 
 /** Prints rows as a table, and appends them to bench/results/<name>.jsonl unless it was a trial. */
 export function report(name: string, rows: readonly BenchRow[], isTrial: boolean): void {
   for (const { case: label, path, threads, value, unit, spread, error } of rows) {
-    const price = error === undefined ? "" : `, ${error.metric} ${error.value.toExponential(1)}`;
     console.log(
-      `${label.padEnd(36)} ${path.padEnd(24)} ${threads} thread ${value} ${unit} ± ${(spread * 50).toFixed(1)} %${price}`,
+      `${label.padEnd(36)} ${path.padEnd(24)} ${threads} thread ${value} ${unit} ± ${(spread * 50).toFixed(1)} %, ${printed(error)}`,
     );
   }
   if (isTrial) return;

@@ -1,11 +1,21 @@
 import { expect, test } from "vitest";
-import type { BenchRow } from "./bench-lib.ts";
+import { type BenchRow, nmseError } from "./bench-lib.ts";
 import { history, latestBars, parseRows } from "./plot.ts";
 import { barPlot, linePlot, niceTicks } from "./svg-plot.ts";
 
 function row(name: string, path: string, value: number): BenchRow {
   const place = { date: "2026-01-01T00:00:00Z", commit: "abc1234", machine: "m", node: "v24" };
-  return { ...place, case: name, path, threads: 1, value, unit: "GFLOP/s", spread: 0.1, rounds: 9 };
+  return {
+    ...place,
+    case: name,
+    path,
+    threads: 1,
+    value,
+    unit: "GFLOP/s",
+    spread: 0.1,
+    rounds: 9,
+    error: nmseError(0),
+  };
 }
 
 const rows = [row("gemm", "scalar", 1), row("gemm", "<simd>", 4), row("gemm", "scalar", 2)];

@@ -6,7 +6,6 @@ import { PEAK_NAMES, peakModule } from "./peaks.ts";
 import { CALL_WORDS, CONTROL, CONTROL_BYTES, instantiateAll, type TeamStart } from "./team-call.ts";
 
 const THREADS = 2;
-const VARIANT = { relaxed: true, threads: true };
 
 /** One kernel call. */
 export interface KernelCall {
@@ -19,17 +18,23 @@ export interface KernelTeam {
   /** Runs one call on each of as many threads as there are calls, and waits for all. */
   run(calls: readonly KernelCall[]): void;
   reserve(bytes: number): number;
-  place(values: Float32Array | Int32Array | Uint8Array): number;
+  place(values: Float32Array | Int32Array | Uint16Array | Uint8Array): number;
+  /** A view of the memory. */
+  bytes(address: number, count: number): Uint8Array<SharedArrayBuffer>;
+  /** A copy of what stands there. */
+  floats(address: number, count: number): Float32Array;
+  readonly variant: KernelVariant;
+  /** 256-bit vectors are switched on. */
+  readonly isWide: boolean;
   stop(): void;
 }
 
-/** Starts the team over `megabytes` of memory, every byte 0x21: as weights, scales of plain size and no denormals. */
-export function kernelTeam(megabytes: number, variant: KernelVariant = VARIANT): KernelTeam {
+/** Starts the team over `megabytes` of memory. */
+export function kernelTeam(megabytes: number, variant: KernelVariant, isWide: boolean): KernelTeam {
   const memory = new WebAssembly.Memory({ initial: megabytes * 16, maximum: 65536, shared: true });
-  const heap = new Uint8Array(memory.buffer);
-  heap.fill(0x21);
+  const heap = new Uint8Array(memory.buffer as unknown as SharedArrayBuffer);
   const names = [...KERNEL_SIGNATURES.map(({ name }) => name), ...PEAK_NAMES, "bareGemm"];
-  const modules = [buildKernelModule(variant), peakModule(), bareGemmModule()].map(
+  const modules = [buildKernelModule(variant), peakModule(), bareGemmModule(variant)].map(
     (bytes) => new WebAssembly.Module(bytes),
   );
   const start: TeamStart = { memory, modules, control: new SharedArrayBuffer(CONTROL_BYTES), names, part: 0 };
@@ -67,6 +72,10 @@ export function kernelTeam(megabytes: number, variant: KernelVariant = VARIANT):
       heap.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), address);
       return address;
     },
+    bytes: (address, count) => heap.subarray(address, address + count),
+    floats: (address, count) => Float32Array.from(new Float32Array(heap.buffer, address, count)),
+    variant,
+    isWide,
     stop: () => {
       Atomics.store(control, CONTROL.generation, -1);
       Atomics.notify(control, CONTROL.generation);

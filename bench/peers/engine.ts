@@ -26,6 +26,8 @@ export interface MeasuredModel extends Disposable {
   readonly residentBytes: number;
   /** Runs `count` tokens through an empty cache and gives the last logits. */
   prefill(count: number): Promise<Float32Array>;
+  /** Logits of the token after `prompt`, and the prompt's ids. */
+  answer(prompt: string): Promise<{ readonly ids: readonly number[]; readonly logits: Float32Array }>;
   /** One more token after a prefill. */
   decode(): Promise<Float32Array>;
 }
@@ -93,6 +95,11 @@ export async function openLanguageModel({ pair, threadCount, precision }: OpenOp
     prefill: (count) => {
       sequence.truncate(0);
       return decoder.step([{ sequence, ids: Array.from({ length: count }, (_, i) => (i * 37) % 256) }]);
+    },
+    answer: async (prompt) => {
+      const ids = files.tokenizer.encode(prompt);
+      sequence.truncate(0);
+      return { ids, logits: (await decoder.step([{ sequence, ids }])).slice() };
     },
     decode: () => decoder.step([{ sequence, ids: [random.below(256)] }]),
     [Symbol.dispose]: () => {

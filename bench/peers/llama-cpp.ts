@@ -2,10 +2,12 @@
 // node-llama-cpp carries the source as llama/gitRelease.bundle.
 //   npm pack node-llama-cpp && tar xf node-llama-cpp-*.tgz && git clone package/llama/gitRelease.bundle llama.cpp
 //   cmake -S llama.cpp -B build -DGGML_NATIVE=ON -DCMAKE_BUILD_TYPE=Release -DLLAMA_CURL=OFF
-//   cmake --build build --target llama-bench llama-mtmd-cli
+//   cmake --build build --target llama-bench llama-mtmd-cli llama-debug
 // Then LLAMA_CPP_BIN=build/bin npm run bench -- peers
 import { execFile } from "node:child_process";
-import { join } from "node:path";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import type { SyntheticPair } from "./synthetic-model.ts";
 
@@ -44,6 +46,24 @@ export class LlamaCpp {
     const out = await this.#run("llama-mtmd-cli", [...files, ...how]);
     const found = /(?:encoded|encoding done) in (\d+) ms/.exec(out);
     return found === null ? Number.NaN : Number(found[1]);
+  }
+
+  /** Logits of the token after `prompt`, and the prompt's ids as llama.cpp reads it. */
+  async logits(
+    pair: SyntheticPair,
+    prompt: string,
+  ): Promise<{ readonly ids: readonly number[]; logits: Float32Array }> {
+    const folder = await mkdtemp(join(tmpdir(), "minicpmv-logits-"));
+    try {
+      const where = ["--save-logits", "--logits-output-dir", folder];
+      await this.#run("llama-debug", ["-m", pair.language, "-p", prompt, "-ngl", "0", "-c", "1024", ...where]);
+      const name = join(folder, `llamacpp-${basename(pair.language, ".gguf")}`);
+      const [values, ids] = await Promise.all([readFile(`${name}.bin`), readFile(`${name}-tokens.bin`)]);
+      const words = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
+      return { ids: [...new Int32Array(words(ids))], logits: new Float32Array(words(values)) };
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   }
 
   async #run(tool: string, args: readonly string[]): Promise<string> {

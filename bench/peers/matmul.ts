@@ -1,6 +1,6 @@
 // The same products on this engine and on onnxruntime, for `npm run bench -- peers`.
 
-import type { BenchCase } from "../../scripts/bench-lib.ts";
+import { type BenchCase, nmseError } from "../../scripts/bench-lib.ts";
 import { startNodeWorker } from "../../src/backend/wasm/start-node-worker.ts";
 import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
 import { seededRandom } from "../../src/base/random.ts";
@@ -11,6 +11,7 @@ import { interpret } from "../../src/tensor/oracle.ts";
 import { record } from "../../src/tensor/recorder.ts";
 import { randomStored } from "../../src/tensor/testing/random-stored.ts";
 import { dequantise } from "../../src/weights/quant/dequantise.ts";
+import { normalisedError } from "../normalised-error.ts";
 import { type MatmulKind, type MatmulShape, onnxMatmul } from "./onnx-matmul.ts";
 
 const SHAPE: MatmulShape = { rows: 512, into: 3584, out: 3584 };
@@ -40,15 +41,27 @@ const PAIRINGS: readonly Pairing[] = [
 ];
 
 /** Cases that alternate within one measurement; `owned` must be disposed of after it. */
-export async function matmulCases(threads: number, owned: DisposableStack): Promise<readonly BenchCase[]> {
+export async function matmulCases(
+  threads: number,
+  owned: DisposableStack,
+  suffix: string,
+): Promise<readonly BenchCase[]> {
   const cases: BenchCase[] = [];
   for (const { name, own, peer } of PAIRINGS) {
     const common = { name: `512 × 3584 × 3584, ${name}`, threads, unit: "GOP/s", work: WORK };
     const { run, error } = await ownMatmul(own, threads, owned);
-    cases.push({ ...common, path: `wasm ${own.type} ${own.precision}`, error: { metric: "NMSE", value: error }, run });
-    cases.push({ ...common, path: "onnxruntime-node", run: await onnxMatmul(peer, SHAPE, threads) });
+    cases.push({ ...common, path: `wasm ${own.type} ${own.precision}${suffix}`, error: nmseError(error), run });
+    const { y, ...theirs } = await onnxMatmul(peer, { shape: SHAPE, threads, x: inputRows() });
+    const theirError = nmseError(normalisedError(y.subarray(0, CHECKED_ROWS * SHAPE.out), theirs.truth(CHECKED_ROWS)));
+    cases.push({ ...common, path: "onnxruntime-node", error: theirError, run: theirs.run });
   }
   return cases;
+}
+
+/** The rows that both multiply. */
+function inputRows(): Float32Array<ArrayBuffer> {
+  const random = seededRandom(SEED);
+  return Float32Array.from({ length: SHAPE.rows * SHAPE.into }, () => random.normal());
 }
 
 async function ownMatmul(
@@ -62,15 +75,14 @@ async function ownMatmul(
     const x = ops.input<["T", "D"]>("x", "f32", T, D);
     ops.output("y", ops.linear(x, { weight: ops.weight<["F", "D"]>("w", F, D) }));
   });
-  const random = seededRandom(SEED);
-  const bytes = randomStored(type, into * out, random);
+  const bytes = randomStored(type, into * out, seededRandom(SEED + 1));
   const rowBytes = (into / STORAGE_BLOCKS[type].elements) * STORAGE_BLOCKS[type].bytes;
   const readRows = async (begin: number, end: number) => bytes.slice(begin * rowBytes, end * rowBytes);
   const backend = owned.use(await createWasmBackend({ decode: dequantise, startWorker: startNodeWorker, threadCount }));
   const source = { name: "w", type, shape: [out, into], readRows };
   const w = owned.use(await backend.upload(source, { precision, uses: ["linear"] }));
   const executable = owned.use(backend.lower(graph, { weights: { w } }));
-  const x = Float32Array.from({ length: rows * into }, () => random.normal());
+  const x = inputRows();
   const few = x.slice(0, CHECKED_ROWS * into);
   const extents = { rows: CHECKED_ROWS };
   const { y } = await executable.run({ extents, inputs: { x: few } });
@@ -80,14 +92,4 @@ async function ownMatmul(
     await executable.run({ extents: { rows }, inputs: { x } });
   };
   return { run, error: normalisedError(y, truth) };
-}
-
-/** Σ(a − b)² / Σ b². */
-export function normalisedError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let [error, energy] = [0, 0];
-  for (let i = 0; i < expected.length; i++) {
-    error += (actual[i] - expected[i]) ** 2;
-    energy += expected[i] ** 2;
-  }
-  return error / energy;
 }

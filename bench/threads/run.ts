@@ -2,14 +2,23 @@
 // another process on one core. Threads that only spin lose their time slice to it and drag the others down.
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { type BenchCase, BusyMachineError, measure, report, requireQuietMachine } from "../../scripts/bench-lib.ts";
+import {
+  type BenchCase,
+  BusyMachineError,
+  measure,
+  nmseError,
+  report,
+  requireQuietMachine,
+} from "../../scripts/bench-lib.ts";
 import { startNodeWorker } from "../../src/backend/wasm/start-node-worker.ts";
 import { createWasmBackend } from "../../src/backend/wasm/wasm-backend.ts";
 import { seededRandom } from "../../src/base/random.ts";
 import type { Executable, ResidentWeight } from "../../src/tensor/backend.ts";
 import { dim } from "../../src/tensor/dim.ts";
+import { interpret } from "../../src/tensor/oracle.ts";
 import { record } from "../../src/tensor/recorder.ts";
 import { dequantise } from "../../src/weights/quant/dequantise.ts";
+import { normalisedError } from "../normalised-error.ts";
 
 const WIDTH = 1024;
 const HIDDEN = 3584;
@@ -29,10 +38,13 @@ const random = seededRandom(1);
 const x = Float32Array.from({ length: WIDTH }, () => random.normal());
 const values = new Float32Array(WIDTH * HIDDEN).map(() => random.normal() * 0.01);
 
+const shapes = { up: [HIDDEN, WIDTH], down: [WIDTH, HIDDEN] } as const;
+const truth = interpret(graph, { inputs: { x }, weights: { up: values, down: values } }).outputs.y.data;
+
 async function executable(threadCount: number): Promise<Executable> {
   const backend = await createWasmBackend({ decode: dequantise, startWorker: startNodeWorker, threadCount });
   const weights: Record<string, ResidentWeight> = {};
-  for (const [name, shape] of Object.entries({ up: [HIDDEN, WIDTH], down: [WIDTH, HIDDEN] })) {
+  for (const [name, shape] of Object.entries(shapes)) {
     const readRows = async (begin: number, end: number) =>
       new Uint8Array(values.slice(begin * shape[1], end * shape[1]).buffer);
     const source = { name, type: "F32", shape, readRows } as const;
@@ -45,10 +57,11 @@ async function cases(suffix: string): Promise<readonly BenchCase[]> {
   return Promise.all(
     [1, 2].map(async (threads) => {
       const step = await executable(threads);
+      const error = nmseError(normalisedError((await step.run({ inputs: { x } })).y, truth));
       const run = async (): Promise<void> => {
         await step.run({ inputs: { x } });
       };
-      return { name: `decode-like step, ${suffix}`, path: "wasm float", threads, unit: "steps/s", work: 1, run };
+      return { name: `decode-like step, ${suffix}`, path: "wasm float", threads, unit: "steps/s", work: 1, error, run };
     }),
   );
 }

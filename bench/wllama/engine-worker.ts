@@ -44,11 +44,13 @@ async function openDecoder({ work, language, vision }: EngineTask) {
 }
 
 async function measure(task: EngineTask): Promise<PageRates> {
-  const { promptTokens, answerTokens, samples, seed } = task.work;
+  const { promptTokens, answerTokens, samples, seed, errorPrompt } = task.work;
   const { decoder, tokenizer, description } = await openDecoder(task);
   const random = seededRandom(seed);
   const sequence = decoder.open();
-  const rates = { prefill: [] as number[], decode: [] as number[], description };
+  const logits = [...(await decoder.step([{ sequence, ids: tokenizer.encode(errorPrompt) }]))];
+  const answer = { kind: "logits", logits } as const;
+  const rates = { prefill: [] as number[], decode: [] as number[], description, answer };
   for (let sample = 0; sample <= samples; sample++) {
     const prompt = Array.from({ length: promptTokens }, () => PLAIN_LETTERS[random.below(PLAIN_LETTERS.length)]);
     const ids = tokenizer.encode(prompt.join(""));

@@ -1,6 +1,13 @@
 // The page in which either engine runs the same work on the same files.
 import { seededRandom } from "../../src/base/random.ts";
-import { type BenchPage, type EngineTask, type PageRates, type PageWork, PLAIN_LETTERS } from "./work.ts";
+import {
+  type BenchPage,
+  type EngineTask,
+  type PageAnswer,
+  type PageRates,
+  type PageWork,
+  PLAIN_LETTERS,
+} from "./work.ts";
 
 interface Timings {
   readonly cache_n: number;
@@ -13,9 +20,22 @@ interface Timings {
 /** What of wllama 3.8.1 is called. */
 interface Wllama {
   loadModel(files: readonly Blob[], options: object): Promise<void>;
-  createCompletion(options: object): Promise<{ readonly timings?: Timings }>;
+  createCompletion(options: object): Promise<Completion>;
   getNumThreads(): number;
   exit(): Promise<void>;
+}
+
+/** Part of llama.cpp's server answer. */
+interface TokenProbability {
+  readonly id: number;
+  readonly logprob: number;
+}
+
+interface Completion {
+  readonly timings?: Timings;
+  readonly choices?: readonly {
+    readonly logprobs?: { readonly content?: readonly { readonly top_logprobs?: readonly TokenProbability[] }[] };
+  }[];
 }
 
 interface WllamaModule {
@@ -35,6 +55,7 @@ async function measureWllama(file: Blob, work: PageWork): Promise<PageRates> {
   const module: WllamaModule = await import(address);
   const engine = new module.Wllama({ default: "/wllama/wasm/wllama.wasm" }, { logger: silent });
   await engine.loadModel([file], { n_ctx: CONTEXT, n_threads: work.threads, n_gpu_layers: 0, n_parallel: 1 });
+  const answer = await mostProbable(engine, work.errorPrompt);
   const random = seededRandom(work.seed);
   const rates = { prefill: [] as number[], decode: [] as number[] };
   for (let sample = 0; sample <= work.samples; sample++) {
@@ -57,7 +78,18 @@ async function measureWllama(file: Blob, work: PageWork): Promise<PageRates> {
   }
   const description = `wllama 3.8.1, llama.cpp ${module.Wllama.getLibllamaVersion()}, ${engine.getNumThreads()} threads`;
   await engine.exit();
-  return { ...rates, description };
+  return { ...rates, description, answer };
+}
+
+/** How many of the next token's probabilities wllama is asked for: logits it does not give. */
+const PROBABILITIES = 64;
+
+async function mostProbable(engine: Wllama, prompt: string): Promise<PageAnswer> {
+  const greedy = { temperature: 0, logit_bias: [[LETTER_A, 1000]] };
+  const { choices } = await engine.createCompletion({ prompt, max_tokens: 1, logprobs: PROBABILITIES, ...greedy });
+  const seen = choices?.[0]?.logprobs?.content?.[0]?.top_logprobs ?? [];
+  if (seen.length === 0) throw new Error(`wllama gave no probabilities: ${JSON.stringify(choices)}`);
+  return { kind: "log-probabilities", pairs: seen.map(({ id, logprob }) => [id, logprob]) };
 }
 
 function measureOwn(task: EngineTask): Promise<PageRates> {

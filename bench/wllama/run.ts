@@ -1,7 +1,7 @@
-// npm run bench -- wllama [--layers n] [--rounds n] [--trial]: this engine and wllama (llama.cpp in WebAssembly) in the same headless
+// npm run bench -- wllama [--layers n] [--rounds n] [--threads n] [--trial]: this engine and wllama (llama.cpp in WebAssembly) in the same headless
 // Chromium on the same file, in turn, a fresh page each time. How to get wllama:
 //   npm install --ignore-scripts @wllama/wllama@3.8.1     in some folder outside this repository
-// Then WLLAMA_DIR=<folder>/node_modules/@wllama/wllama npm run bench -- wllama. A busy machine is noted in the rows.
+// Then WLLAMA_DIR=<folder>/node_modules/@wllama/wllama npm run bench -- wllama. A busy machine is refused.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,43 +11,40 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { type Browser, chromium } from "playwright";
 import {
-  type BenchRow,
-  BUSY_LIMIT,
-  commitName,
-  machineName,
-  medianWithSpread,
+  BusyMachineError,
+  type CaseError,
+  type MeasureOptions,
+  measureSeries,
+  nmseError,
   report,
+  requireQuietMachine,
+  type Series,
 } from "../../scripts/bench-lib.ts";
-import { othersShare, sampleCpu } from "../../scripts/cpu-load.ts";
 import { CHROMIUM_ARGUMENTS, findChromium, ISOLATION_HEADERS } from "../../test/browser/harness/chromium.ts";
+import { normalisedError } from "../normalised-error.ts";
+import { openLanguageModel } from "../peers/engine.ts";
 import { type SyntheticPair, syntheticPair } from "../peers/synthetic-model.ts";
-import type { BenchPage, PageRates, PageWork } from "./work.ts";
+import type { BenchPage, PageAnswer, PageRates, PageWork } from "./work.ts";
 
 const ENGINES = ["own", "wllama"] as const;
 const PATHS = { own: "wasm integer, in Chromium", wllama: "wllama 3.8.1, in Chromium" };
 const THREADS = [2, 1];
-const SAMPLES = 2;
-const PROMPT = 256;
+const SAMPLES = 1;
+const PROMPT = 128;
 const ANSWER = 24;
+const ERROR_PROMPT = "abcdfgjklmop";
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html",
   ".js": "text/javascript",
   ".wasm": "application/wasm",
 };
 
-/** Names the seen load, because a busy machine slows both engines alike and is no reason to have no figure. */
-interface NotedRow extends BenchRow {
-  readonly isBusy: boolean;
-  readonly othersShare: number;
-  readonly notes: string;
-}
-
-interface Settings {
+interface Settings extends MeasureOptions {
   readonly browser: Browser;
   readonly origin: string;
   readonly pair: SyntheticPair;
   readonly layers: number;
-  readonly rounds: number;
+  readonly truth: Float32Array;
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -64,8 +61,21 @@ async function main(args: readonly string[]): Promise<void> {
   const pair = await syntheticPair({ folder: join(tmpdir(), "minicpmv-bench"), layers, tower: "F16" });
   await using server = await serve(await bundle(), join(folder, "esm"));
   await using browser = await chromium.launch({ executablePath: found.path, args: [...CHROMIUM_ARGUMENTS] });
-  const settings = { browser, origin: server.origin, pair, layers, rounds: count("rounds", 3) };
-  for (const threads of THREADS) report("wllama", await compare(settings, threads), args.includes("--trial"));
+  const isTrial = args.includes("--trial");
+  const wanted = count("threads", 0);
+  const place = { browser, origin: server.origin, pair, layers };
+  const settings = { ...place, isTrial, rounds: count("rounds", 3), warmUpRounds: 0, truth: await floatLogits(pair) };
+  if (!isTrial) await requireQuietMachine();
+  for (const threads of THREADS) {
+    if (wanted !== 0 && threads !== wanted) continue;
+    report("wllama", await compare(settings, threads), isTrial);
+  }
+}
+
+/** Logits of the float path in Node, which the oracle confirms to 1e-12. */
+async function floatLogits(pair: SyntheticPair): Promise<Float32Array> {
+  using model = await openLanguageModel({ pair, threadCount: 2, precision: "float" });
+  return (await model.answer(ERROR_PROMPT)).logits;
 }
 
 /** The page and the two workers, by the names they are asked for. */
@@ -127,34 +137,51 @@ async function visit({ browser, origin, pair }: Settings, work: PageWork): Promi
   }
 }
 
-async function compare(settings: Settings, threads: number): Promise<readonly NotedRow[]> {
-  const seen = ENGINES.map((engine) => ({ engine, prefill: [] as number[], decode: [] as number[], description: "" }));
-  const before = sampleCpu();
-  for (let round = 0; round < settings.rounds; round++) {
-    for (const one of seen) {
-      const { engine } = one;
-      const work = { engine, threads, promptTokens: PROMPT, answerTokens: ANSWER, samples: SAMPLES, seed: round };
-      const rates = await visit(settings, work);
-      console.error(`${engine}, ${threads} threads:`, JSON.stringify(rates));
-      one.prefill.push(...rates.prefill);
-      one.decode.push(...rates.decode);
-      one.description = rates.description;
-    }
-  }
-  const share = Number(othersShare(before, sampleCpu()).toFixed(3));
-  const isBusy = share > BUSY_LIMIT;
-  const place = { date: new Date().toISOString(), commit: commitName(), machine: machineName(), node: process.version };
+async function compare(settings: Settings, threads: number): ReturnType<typeof measureSeries> {
+  const common = { threads, promptTokens: PROMPT, answerTokens: ANSWER, samples: SAMPLES, seed: 1 };
+  const errors = new Map<(typeof ENGINES)[number], CaseError>();
   const model = `2.6 with ${settings.layers} layers, Q4_K_M, Chromium ${settings.browser.version()}`;
-  return seen.flatMap(({ engine, prefill, decode, description }) => {
-    const notes = isBusy ? `${description}; machine busy` : description;
-    const row = (name: string, values: readonly number[]): NotedRow => {
-      const { median, spread } = medianWithSpread(values);
-      const figures = { value: Number(median.toPrecision(4)), spread: Number(spread.toPrecision(4)) };
-      const about = { ...place, case: `${name}, ${model}`, path: PATHS[engine], threads, unit: "tokens/s" };
-      return { ...about, ...figures, rounds: settings.rounds, isBusy, othersShare: share, notes };
+  const series = ENGINES.flatMap((engine): Series[] => {
+    let last: PageRates | undefined;
+    const prefill = async (): Promise<readonly number[]> => {
+      last = await visit(settings, { engine, ...common, errorPrompt: ERROR_PROMPT });
+      console.error(`${engine}, ${last.description}: ${last.prefill.join(" ")}, ${last.decode.join(" ")}`);
+      errors.set(engine, errorOf(last.answer, settings.truth));
+      return last.prefill;
     };
-    return [row(`prefill ${PROMPT}`, prefill), row(`decode ${ANSWER}`, decode)];
+    const decode = async (): Promise<readonly number[]> => last?.decode ?? [];
+    const parts = { [`prefill ${PROMPT}`]: prefill, [`decode ${ANSWER}`]: decode };
+    return Object.entries(parts).map(([name, once]) => ({
+      case: `${name}, ${model}`,
+      path: PATHS[engine],
+      threads,
+      unit: "tokens/s",
+      once,
+      // known once its page has answered
+      get error() {
+        return errors.get(engine) ?? UNANSWERED;
+      },
+    }));
   });
+  return measureSeries(series, settings);
 }
 
-await main(process.argv.slice(2));
+const UNANSWERED: CaseError = { metric: "not available", reason: "the page did not answer" };
+
+function errorOf(answer: PageAnswer, truth: Float32Array): CaseError {
+  const path = "this engine's float path";
+  if (answer.kind === "logits") return nmseError(normalisedError(answer.logits, truth), path);
+  const top = truth.reduce((a, b) => Math.max(a, b));
+  const total = top + Math.log(truth.reduce((sum, logit) => sum + Math.exp(logit - top), 0));
+  const [seen, expected] = [answer.pairs.map(([, value]) => value), answer.pairs.map(([id]) => truth[id] - total)];
+  const value = normalisedError(seen, expected);
+  return { metric: `NMSE of the ${seen.length} largest log-probabilities against ${path}`, value };
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof BusyMachineError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}

@@ -7,6 +7,8 @@ export interface PageWork {
   /** Calls that count; one more goes before them to warm up. */
   readonly samples: number;
   readonly seed: number;
+  /** Whose next token both are asked for once, as a measure of their error. */
+  readonly errorPrompt: string;
 }
 
 /** Tokens a second, one of each a call. */
@@ -14,7 +16,13 @@ export interface PageRates {
   readonly prefill: readonly number[];
   readonly decode: readonly number[];
   readonly description: string;
+  /** After the error's prompt: all logits, or the largest probabilities, by token id, where an engine tells no more. */
+  readonly answer: PageAnswer;
 }
+
+export type PageAnswer =
+  | { readonly kind: "logits"; readonly logits: readonly number[] }
+  | { readonly kind: "log-probabilities"; readonly pairs: readonly (readonly [id: number, value: number])[] };
 
 /** The page's one function. */
 export interface BenchPage {

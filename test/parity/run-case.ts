@@ -34,7 +34,30 @@ export interface PreparedCase {
 
 const SEED = 11;
 
+/** Draws a case's data and asks the oracle. */
 export function prepareCase(c: OpCase): PreparedCase {
+  const drawn = drawCase(c, c.steps ?? [{}]);
+  const { graph, weights, steps } = drawn;
+  const values = Object.fromEntries(
+    Object.entries(weights).map(([name, w]) => [
+      name,
+      dequantise(
+        w.type,
+        w.bytes,
+        w.shape.reduce((n, d) => n * d, 1),
+      ),
+    ]),
+  );
+  const states: Record<string, Float64Array> = {};
+  const expected = steps.map(({ step, inputs }) => {
+    const { outputs } = interpret(graph, { extents: step.extents, inputs, weights: values, states });
+    return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data]));
+  });
+  return { ...drawn, expected };
+}
+
+/** A case with other steps than its own, which nothing is known about. */
+export function drawCase(c: OpCase, replays: readonly OpCaseStep[]): Omit<PreparedCase, "expected"> {
   const recording = startRecording();
   c.record(recording);
   const { graph } = recording;
@@ -51,23 +74,8 @@ export function prepareCase(c: OpCase): PreparedCase {
     const bytes = type === "F32" ? new Uint8Array(draw(name, count).buffer) : randomStored(type, count, random);
     weights[name] = { type, shape: dims.map((d) => d.capacity), bytes };
   }
-  const steps = (c.steps ?? [{}]).map((step) => ({ step, inputs: drawInputs(graph, step, draw) }));
-  const values = Object.fromEntries(
-    Object.entries(weights).map(([name, w]) => [
-      name,
-      dequantise(
-        w.type,
-        w.bytes,
-        w.shape.reduce((n, d) => n * d, 1),
-      ),
-    ]),
-  );
-  const states: Record<string, Float64Array> = {};
-  const expected = steps.map(({ step, inputs }) => {
-    const { outputs } = interpret(graph, { extents: step.extents, inputs, weights: values, states });
-    return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data]));
-  });
-  return { graph, weights, steps, expected };
+  const steps = replays.map((step) => ({ step, inputs: drawInputs(graph, step, draw) }));
+  return { graph, weights, steps };
 }
 
 function drawInputs(
@@ -96,7 +104,11 @@ export async function runCase(backend: Backend, prepared: PreparedCase, precisio
 }
 
 /** Uploads a case's weights, makes its states and lowers its graph. */
-export async function bindCase(backend: Backend, prepared: PreparedCase, precision: Precision): Promise<BoundCase> {
+export async function bindCase(
+  backend: Backend,
+  prepared: Omit<PreparedCase, "expected">,
+  precision: Precision,
+): Promise<BoundCase> {
   const { graph } = prepared;
   const uses = weightUses([graph]);
   const weights: Record<string, ResidentWeight> = {};

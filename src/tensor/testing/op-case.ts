@@ -16,6 +16,8 @@ export interface OpCase {
   readonly record: (recording: Recording) => void;
   /** Replays in order on the same states; one without extents by default. */
   readonly steps?: readonly OpCaseStep[];
+  /** What a benchmark times instead of the steps, where it is more than the oracle should be asked for. */
+  readonly timed?: OpCaseStep;
   /** Storage of weights that are not F32. */
   readonly types?: Readonly<Record<string, StorageType>>;
   /** How a float value is drawn, by the name of its input or weight (F32); standard normal by default. */

@@ -37,18 +37,21 @@ interface LinearShape {
   readonly rows: readonly number[];
   readonly into: number;
   readonly out: number;
+  /** Rows that a benchmark times; as many are room for. */
+  readonly timedRows?: number;
 }
 
-function linearCase(type: StorageType, { rows, into, out }: LinearShape): OpCase {
+function linearCase(type: StorageType, { rows, into, out, timedRows = 0 }: LinearShape): OpCase {
   return {
     name: `${type} ${rows.join(" then ")} × ${out} × ${into}`,
     record: ({ ops }) => {
-      const [T, D, F] = [dim("T", Math.max(...rows), "rows"), dim("D", into), dim("F", out)];
+      const [T, D, F] = [dim("T", Math.max(...rows, timedRows), "rows"), dim("D", into), dim("F", out)];
       const weight = ops.weight<["F", "D"]>("w", F, D);
       ops.output("y", ops.linear(ops.input<["T", "D"]>("x", "f32", T, D), { weight, bias: ops.weight("b", F) }));
     },
     types: { w: type },
     steps: rows.map((count) => ({ extents: { rows: count } })),
+    ...(timedRows === 0 ? {} : { timed: { extents: { rows: timedRows } } }),
     // a single number has no mean error
     limits:
       Math.max(...rows) * out === 1
@@ -67,6 +70,23 @@ const bySize: readonly OpCase[] = [
   linearCase("Q4_K", { rows: [1, 64], into: 1024, out: 1000 }),
   linearCase("Q8_0", { rows: [63], into: 32, out: 1 }),
 ];
+
+/** Maps of versions 2.5, 2.6, 4.6 and of the encoder: a benchmark times a prefill of 512 rows, or the rows of a view. */
+const ofModels: readonly OpCase[] = (
+  [
+    ["Q4_K", 4096, "q/o of 2.5"],
+    ["Q6_K", 14336, "down of 2.5"],
+    ["Q4_K", 3584, "q/o of 2.6"],
+    ["Q6_K", 18944, "down of 2.6"],
+    ["Q4_K", 1024, "gate/up of 4.6"],
+    ["Q6_K", 3584, "down of 4.6"],
+    ["F16", 1152, "q/k/v/out of the encoder"],
+    ["F16", 4304, "fc2 of the encoder"],
+  ] as const
+).map(([type, into, name]) => ({
+  ...linearCase(type, { rows: [1, 4], into, out: 128, timedRows: type === "F16" ? 1024 : 512 }),
+  name: `${type}, ${name}: rows of ${into}`,
+}));
 
 /**
  * NMSE allowed where outliers are planted: Q8_0 and Q4_0 stay within llama.cpp's 5e-4. Beside one scale for 256 values (Q4_K, Q6_K) or 128
@@ -146,6 +166,7 @@ const overHeads: OpCase = {
 export const LINEAR_CASES: readonly OpCase[] = [
   ...byFormat,
   ...bySize,
+  ...ofModels,
   ...OUTLIER_CASES,
   ...extremes,
   ...tied,
