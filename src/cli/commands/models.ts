@@ -1,5 +1,6 @@
 import { backendOn } from "../../chat/load.ts";
 import { measureRate } from "../../runtime/measure.ts";
+import { hasEmbeddedModel } from "../../runtime/node/embedded-folder.ts";
 import { nodePlatform } from "../../runtime/node/node-platform.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { EXIT } from "../errors.ts";
@@ -58,6 +59,8 @@ async function run(args: Arguments, { terminal }: CommandContext): Promise<numbe
     set.languages,
   ]);
   terminal.out(`${table(["model", "size", "memory", "fits", "picture", "licence", "languages"], rows)}\n`);
+  if (hasEmbeddedModel())
+    terminal.note("pocket comes with this package and reads printed text: minicpmv run receipt.jpg");
   terminal.note(
     [
       `Judged by ${formatBytes(available)} of memory and ${(rate / 1e9).toFixed(1)} billion operations a second.`,
