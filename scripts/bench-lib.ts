@@ -241,10 +241,13 @@ export function report(name: string, rows: readonly BenchRow[], isTrial: boolean
   appendFileSync(join(folder, `${name}.jsonl`), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
 }
 
-/** What a `bench/<name>/run.ts` needs: reads `--trial`, waits for a quiet machine, measures in groups, reports. A busy machine ends it with status 2. */
+/**
+ * What a `bench/<name>/run.ts` needs: reads `--trial`, looks whether the machine is quiet, then makes group after group, measures and
+ * reports it. A busy machine ends it with status 2.
+ */
 export async function runBench(
   name: string,
-  groups: readonly (readonly BenchCase[])[],
+  groups: Iterable<readonly BenchCase[]>,
   args: readonly string[] = process.argv.slice(2),
 ): Promise<void> {
   const isTrial = args.includes("--trial");
