@@ -9,7 +9,7 @@ export const DOT_OPERATIONS = REGISTERS * 32;
 export const MADD_OPERATIONS = REGISTERS * 8;
 /** k-steps whose products are added in 16 bits before they are widened. */
 export const PAIR_DEPTHS = [1, 2, 4, 8] as const;
-const PAIR_CHAINS = 6;
+const PAIR_CHAINS = 4;
 /** Operations of one round of `peakPairs…`, eight k-steps each. */
 export const PAIR_OPERATIONS = PAIR_CHAINS * 8 * 32;
 /** A kernel of `peakModule`. */
@@ -23,7 +23,7 @@ export const PEAK_NAMES = [
 
 /**
  * What the machine gives at most: `peakDot` and `peakMadd` (rounds, to), operands in registers; `peakPairs…` (rounds, to), one operand
- * in the first-level cache; `readStream` (at, bytes, to) reads four quarters at once. `to`: 192 bytes of the thread.
+ * broadcast from the first-level cache; `readStream` (at, bytes, to) reads four quarters at once. `to`: 192 bytes of the thread.
  */
 export function peakModule(): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder({ shared: true, initialPages: 1, maximumPages: 65536 });
@@ -61,17 +61,18 @@ export function peakModule(): Uint8Array<ArrayBuffer> {
   return module.encode();
 }
 
-/** Six sums over eight k-steps a round; the operand from memory differs from step to step, or products would be computed once. */
+/** Four sums over eight k-steps a round; one operand differs from step to step, or products would be computed once. */
 function emitPairPeak(module: ModuleBuilder, depth: number): void {
   module.function(["i32", "i32"], { name: `peakPairs${depth}` }, (f) => {
     const [sums, pairs] = [f.vectors(PAIR_CHAINS), f.vectors(PAIR_CHAINS)];
     const [i, value] = [f.i32(), f.v128()];
     const to = f.parameter(1, "i32");
+    const bytes = pairs.map((_, c) => f.v128(v128.load(to, 32 + c * 16)));
     f.for(i, { from: 0, below: f.parameter(0, "i32") }, () => {
       for (let step = 0; step < 8; step++) {
         f.set(value, v128.load32Splat(to, step * 4));
         for (const [c, pair] of pairs.entries()) {
-          const products = i16x8.relaxedDotI8x16I7x16S(value, v128.load(to, 32 + c * 16 + step * 4));
+          const products = i16x8.relaxedDotI8x16I7x16S(value, bytes[c]);
           f.set(pair, step % depth === 0 ? products : i16x8.add(pair, products));
           if (step % depth === depth - 1) addPairs(f, sums[c], pair, pairOnes(f));
         }
