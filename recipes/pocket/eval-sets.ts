@@ -97,7 +97,8 @@ export interface EvalItem {
   readonly turns: readonly Turn[];
 }
 
-function readTurn({ lines }: Sample): Turn {
+/** The plainest question: everything that is printed, line by line. */
+export function readTurn({ lines }: Sample): Turn {
   return {
     question: "Read this.",
     answer: lines.map((line) => line.text).join("\n"),

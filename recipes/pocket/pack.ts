@@ -27,10 +27,15 @@ export function emptyPack(): Pack {
   return { samples: [], views: 0, tokens: 0 };
 }
 
-/** Tokens left for text: every unused view still needs places for its rows. */
+/** A view that no conversation shows still needs places for its rows. */
+function tokensOf(sample: PreparedSample): number {
+  return sample.ids.length === 0 ? sample.views.length * QUERIES : sample.ids.length;
+}
+
+/** Tokens left for text: so does every unused view. */
 function fits(pack: Pack, sample: PreparedSample, shape: PackShape): boolean {
   const views = pack.views + sample.views.length;
-  const tokens = pack.tokens + sample.ids.length;
+  const tokens = pack.tokens + tokensOf(sample);
   const isSmall = sample.views.every(({ grid }) => grid.rows * grid.columns <= VIEW_PATCHES);
   return isSmall && views <= shape.views && tokens + (shape.views - views) * QUERIES <= shape.tokens;
 }
@@ -40,7 +45,7 @@ export function addSample(pack: Pack, sample: PreparedSample, shape: PackShape):
   if (!fits(pack, sample, shape)) return false;
   pack.samples.push(sample);
   pack.views += sample.views.length;
-  pack.tokens += sample.ids.length;
+  pack.tokens += tokensOf(sample);
   return true;
 }
 
@@ -153,7 +158,7 @@ function textInputs(pack: Pack, shape: PackShape, scale: number): PackInputs {
   const targets = new Int32Array(shape.tokens);
   const targetWeights = new Float32Array(shape.tokens);
   const textSpans = new Int32Array(2 * shape.tokens);
-  const visualAt: number[] = [];
+  const visualAt: (number | undefined)[] = [];
   let base = 0;
   for (const sample of pack.samples) {
     for (const [t, id] of sample.ids.entries()) {
@@ -168,15 +173,17 @@ function textInputs(pack: Pack, shape: PackShape, scale: number): PackInputs {
       }
     }
     for (const start of sample.visualStarts) for (let q = 0; q < QUERIES; q++) visualAt.push(base + start + q);
+    if (sample.ids.length === 0) visualAt.length += sample.views.length * QUERIES;
     base += sample.ids.length;
   }
   for (let t = base; t < shape.tokens; t++) {
     textSpans[2 * t] = t;
     textSpans[2 * t + 1] = t + 1;
   }
-  // rows of unused views land on padding, each on a place of its own
-  for (let next = base; visualAt.length < shape.views * QUERIES; next++) visualAt.push(next);
-  return { ids, textPositions: positions, targets, targetWeights, textSpans, visualAt: Int32Array.from(visualAt) };
+  // rows of views that nothing shows land on padding, each on a place of its own
+  let padding = base;
+  const places = Int32Array.from({ length: shape.views * QUERIES }, (_, i) => visualAt[i] ?? padding++);
+  return { ids, textPositions: positions, targets, targetWeights, textSpans, visualAt: places };
 }
 
 /** A view's rows see one another; padding sees itself alone. */

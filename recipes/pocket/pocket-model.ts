@@ -11,7 +11,7 @@ const HEADS = 4;
 const CONTEXT = 4096;
 const THETA = 10000;
 /** As many rows as the tokenizer has ids, rounded up so that quantised formats take them. */
-export const POCKET_VOCABULARY = 640;
+export const POCKET_VOCABULARY = 288;
 
 /** The embedded model: the family's architecture (tower, resampler, Qwen2-type decoder as V-2.6's), small. */
 export const POCKET: TrainedModel = {

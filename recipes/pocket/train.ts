@@ -17,6 +17,7 @@ import { dequantise } from "../../src/weights/quant/dequantise.ts";
 import { type StageName, stages } from "./data/stage.ts";
 import { sampleStream } from "./data/stream.ts";
 import type { Stage } from "./data/types.ts";
+import { readTurn } from "./eval-sets.ts";
 import { addSample, emptyPack, type Pack, packBlocks, packInputs, supervisedCounts, VIEW_PATCHES } from "./pack.ts";
 import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
 import { legibleViews, prepare } from "./prepare.ts";
@@ -31,6 +32,8 @@ interface TrainingStage {
   /** Share of the dense loss beside the text loss. */
   readonly denseShare: number;
   readonly decayShare: number;
+  /** One plain question a picture instead of the generator's. */
+  readonly isPlain?: boolean;
   /** Weights that this stage trains; all of the graph's when absent. */
   readonly trains?: (name: string) => boolean;
 }
@@ -51,7 +54,7 @@ const reading: Stage = {
 const dense: Stage = {
   ...stages.blocks,
   kinds: { sheet: 7, line: 2, block: 0.5, receipt: 0.5 },
-  fontPixels: [12, 44],
+  fontPixels: [12, 36],
   turns: [1, 1],
   degradation: 0.25,
 };
@@ -68,16 +71,24 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
     denseShare: 1,
     decayShare: 0,
   },
-  // and this for a pre-trained language model: it learns to read what the queries hold
-  decoder: {
-    data: { ...reading, turns: [1, 1] },
-    parts: "text",
-    shape: packShape(6, 1024),
+  // the decoder joins: lines and pages of a few lines are read in words, sheets go on teaching the tower
+  reading: {
+    data: {
+      ...stages.lines,
+      kinds: { line: 3, page: 5, sheet: 4 },
+      lineCharacters: [3, 20],
+      fontPixels: [13, 36],
+      items: [1, 4],
+      turns: [1, 1],
+      degradation: 0.25,
+    },
+    parts: "both",
+    shape: packShape(8, 1280),
     packsPerStep: 2,
     rate: 1.2e-3,
-    denseShare: 0,
+    denseShare: 0.6,
     decayShare: 0,
-    trains: (name) => name.startsWith("llm."),
+    isPlain: true,
   },
   mixed: {
     data: { ...reading, turns: [1, 3] },
@@ -141,7 +152,7 @@ const trainer = await Trainer.create({
   blocks: packBlocks(stage.shape),
   orthogonal: {
     matches: (name) => /^(vpm\.encoder|resampler\.(attn|kv_proj|proj)|llm\.model\.layers)/.test(name),
-    rateScale: 3,
+    rateScale: 6,
   },
   ...(saved === undefined ? {} : { moments: saved.moments }),
 });
@@ -198,7 +209,9 @@ async function nextPacks(wanted: TrainingStage): Promise<readonly Pack[]> {
     const { value, done } = await stream.next();
     if (done === true) break;
     cursor = value.index + 1;
-    const prepared = wanted.parts === "dense" ? legibleViews(value.sample) : prepare(value.sample, tokenizer);
+    const isRead = wanted.parts !== "dense" && value.sample.kind !== "sheet";
+    const asked = wanted.isPlain === true ? { ...value.sample, turns: [readTurn(value.sample)] } : value.sample;
+    const prepared = isRead ? prepare(asked, tokenizer) : legibleViews(asked);
     if (prepared.views.length === 0) continue;
     if (addSample(pack, prepared, wanted.shape)) {
       misses = 0;

@@ -1,6 +1,6 @@
 import { canPrint, type Face, pickFace } from "./fonts.ts";
 import type { Compose, KindContext } from "./kind.ts";
-import { inkColours } from "./palette.ts";
+import { type Colours, inkColours } from "./palette.ts";
 import { between, chance, integer, pick } from "./random.ts";
 import { faceExtent, type SceneNode, type TextNode, textWidth } from "./scene.ts";
 import { lineText } from "./values.ts";
@@ -46,6 +46,64 @@ function words({ random, splits }: KindContext, face: Face): string {
   return canPrint(face, cased) ? cased : cased.replace(/[^\u0020-\u007e]/g, "");
 }
 
+/** What sheets and pages have in common. */
+function finished({ random }: KindContext, { width, height, nodes, smallest, colours }: Drawn): ReturnType<Compose> {
+  return {
+    scene: { width, height, paper: colours.paper, coloured: colours.coloured, nodes },
+    template: "sheet",
+    printer: chance(random, 0.1) ? (chance(random, 0.5) ? "thermal" : "needle") : "offset",
+    fontPixels: smallest,
+    inverted: 0.12,
+  };
+}
+
+interface Drawn {
+  readonly width: number;
+  readonly height: number;
+  readonly nodes: readonly SceneNode[];
+  readonly smallest: number;
+  readonly colours: Colours;
+}
+
+/** A view with a few whole lines, left, right or in the middle: what the decoder first learns to read. */
+export const composePage: Compose = (context) => {
+  const { random } = context;
+  const [width, height] = pick(random, SIDES);
+  const colours = inkColours(random);
+  const nodes: SceneNode[] = [];
+  let now = style(context);
+  let smallest = now.size;
+  const place = pick(random, [0, 0, 0.5, 1]);
+  const margin = between(random, 4, 20);
+  const lineCount = integer(random, 1, context.stage.items[1]);
+  let top = between(random, 2, 40);
+  for (let line = 0; line < lineCount; line++) {
+    if (chance(random, 0.25)) now = style(context);
+    const { ascent, descent } = faceExtent(now.face);
+    if (top + (ascent + descent) * now.size > height - 2) break;
+    const text = fitting(context, now, width - 2 * margin);
+    const baseline = top + ascent * now.size;
+    if (text !== "") {
+      const x = margin + place * (width - 2 * margin - textWidth({ ...now, text }));
+      nodes.push({ kind: "text", text, x, y: baseline, colour: colours.ink, line, ...now });
+      smallest = Math.min(smallest, now.size);
+    }
+    top = baseline + (descent + between(random, 0.05, 0.9)) * now.size;
+  }
+  return finished(context, { width, height, nodes, smallest, colours });
+};
+
+/** Words as long as they fit. */
+function fitting(context: KindContext, now: Style, width: number): string {
+  let text = "";
+  for (let tries = 0; tries < 4; tries++) {
+    const more = words(context, now.face);
+    const longer = text === "" ? more : `${text} ${more}`;
+    if (textWidth({ ...now, text: longer }) <= width) text = longer;
+  }
+  return text;
+}
+
 /**
  * A view full of print for the dense stage: lines from edge to edge, each in a face and size of its own or its
  * neighbour's, cut off at the edges as slices cut them.
@@ -74,11 +132,5 @@ export const composeSheet: Compose = (context) => {
     }
     top = baseline + (descent + between(random, 0, 0.5)) * now.size;
   }
-  return {
-    scene: { width, height, paper: colours.paper, coloured: colours.coloured, nodes },
-    template: "sheet",
-    printer: chance(random, 0.1) ? (chance(random, 0.5) ? "thermal" : "needle") : "offset",
-    fontPixels: smallest,
-    inverted: 0.12,
-  };
+  return finished(context, { width, height, nodes, smallest, colours });
 };

@@ -5,7 +5,7 @@ import { composeInvoice } from "./kind-invoice.ts";
 import { composeLabel } from "./kind-label.ts";
 import { composeLine } from "./kind-line.ts";
 import { composeReceipt } from "./kind-receipt.ts";
-import { composeSheet } from "./kind-sheet.ts";
+import { composePage, composeSheet } from "./kind-sheet.ts";
 import { composeBlank, composeBlock, composeColumns, composeHeading } from "./kind-text.ts";
 import { composeUnrelated } from "./kind-unrelated.ts";
 import { ask } from "./questions.ts";
@@ -30,6 +30,7 @@ const compose: Readonly<Record<Kind, Compose>> = {
   heading: composeHeading,
   columns: composeColumns,
   sheet: composeSheet,
+  page: composePage,
   unrelated: composeUnrelated,
   blank: composeBlank,
 };

@@ -20,6 +20,7 @@ export type Kind =
   | "heading"
   | "columns"
   | "sheet"
+  | "page"
   | "unrelated"
   | "blank";
 
