@@ -6,8 +6,11 @@ import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
 import { ILLEGIBLE, type PreparedSample } from "./prepare.ts";
 
 const QUERIES = POCKET.resampler.queryCount;
-/** Rows that a view has in a pack, so that attention of a pack is a batch of equal blocks. */
-export const VIEW_PATCHES = 288;
+/** Rows that a view has in a pack: equal for all, so that attention of a pack is a batch of equal blocks. */
+function blockOf({ patches, views }: PackShape): number {
+  return patches / views;
+}
+
 /** Empty cells are many and easy: they count less. */
 const EMPTY_WEIGHT = 0.15;
 
@@ -36,7 +39,7 @@ function tokensOf(sample: PreparedSample): number {
 function fits(pack: Pack, sample: PreparedSample, shape: PackShape): boolean {
   const views = pack.views + sample.views.length;
   const tokens = pack.tokens + tokensOf(sample);
-  const isSmall = sample.views.every(({ grid }) => grid.rows * grid.columns <= VIEW_PATCHES);
+  const isSmall = sample.views.every(({ grid }) => grid.rows * grid.columns <= blockOf(shape));
   return isSmall && views <= shape.views && tokens + (shape.views - views) * QUERIES <= shape.tokens;
 }
 
@@ -77,14 +80,15 @@ export interface PackOptions {
 /** Inputs of the training graph: positions restarted per sample, attention kept apart, padding that nothing sees. */
 export function packInputs(pack: Pack, { shape, parts, textScale, denseScale, queryScale }: PackOptions): PackInputs {
   const views = pack.samples.flatMap((sample) => sample.views);
+  const block = blockOf(shape);
   const steps = views.map((view) => ENCODER.step([view]).inputs);
   const inBlocks = (name: string, perRow: number): Int32Array => {
     const rows = new Int32Array(shape.patches * perRow);
-    for (const [i, inputs] of steps.entries()) rows.set(inputs[name], i * VIEW_PATCHES * perRow);
+    for (const [i, inputs] of steps.entries()) rows.set(inputs[name], i * block * perRow);
     return rows;
   };
   const patches = new Float32Array(shape.patches * PATCH_VALUES);
-  for (const [i, { values }] of views.entries()) patches.set(values, i * VIEW_PATCHES * PATCH_VALUES);
+  for (const [i, { values }] of views.entries()) patches.set(values, i * block * PATCH_VALUES);
   const common = { patches, positions: inBlocks("positions", 1), spans: blockSpans(views, shape) };
   const rows = shape.views * QUERIES;
   const read = (cells: Cells): readonly Uint8Array[] => pack.samples.flatMap((sample) => sample[cells]);
@@ -95,7 +99,7 @@ export function packInputs(pack: Pack, { shape, parts, textScale, denseScale, qu
           ...denseInputs(read("cells"), {
             name: "dense",
             rows: shape.patches,
-            block: VIEW_PATCHES,
+            block,
             cells: POCKET_DENSE.cellsPerPatch,
             scale: denseScale,
           }),
@@ -113,7 +117,7 @@ export function packInputs(pack: Pack, { shape, parts, textScale, denseScale, qu
     keyRows: inBlocks("keyRows", 1),
     keyColumns: inBlocks("keyColumns", 1),
     queryIds: Int32Array.from({ length: rows }, (_, i) => i % QUERIES),
-    querySpans: Int32Array.from({ length: 2 * rows }, (_, i) => querySpan(views, Math.floor(i / 2 / QUERIES))[i % 2]),
+    querySpans: Int32Array.from({ length: 2 * rows }, (_, i) => querySpan(views, Math.floor(i / 2 / QUERIES), block)[i % 2]),
     ...(parts === "dense" ? {} : textInputs(pack, shape, textScale)),
   };
 }
@@ -190,7 +194,7 @@ function textInputs(pack: Pack, shape: PackShape, scale: number): PackInputs {
 function blockSpans(views: readonly Patches[], shape: PackShape): Int32Array {
   const spans = Int32Array.from({ length: 2 * shape.patches }, (_, i) => Math.floor(i / 2) + (i % 2));
   for (const [i, { grid }] of views.entries()) {
-    const begin = i * VIEW_PATCHES;
+    const begin = i * blockOf(shape);
     const end = begin + grid.rows * grid.columns;
     for (let row = begin; row < end; row++) {
       spans[2 * row] = begin;
@@ -201,8 +205,8 @@ function blockSpans(views: readonly Patches[], shape: PackShape): Int32Array {
 }
 
 /** Rows of unused views look at the first patch of their block; nothing reads what they give. */
-function querySpan(views: readonly Patches[], index: number): readonly [number, number] {
-  const begin = index * VIEW_PATCHES;
+function querySpan(views: readonly Patches[], index: number, block: number): readonly [number, number] {
+  const begin = index * block;
   const grid = views[index]?.grid;
   return [begin, begin + (grid === undefined ? 1 : grid.rows * grid.columns)];
 }

@@ -18,7 +18,7 @@ import { type StageName, stages } from "./data/stage.ts";
 import { sampleStream } from "./data/stream.ts";
 import type { Stage } from "./data/types.ts";
 import { readTurn } from "./eval-sets.ts";
-import { addSample, emptyPack, type Pack, packBlocks, packInputs, supervisedCounts, VIEW_PATCHES } from "./pack.ts";
+import { addSample, emptyPack, type Pack, packBlocks, packInputs, supervisedCounts } from "./pack.ts";
 import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
 import { legibleViews, prepare } from "./prepare.ts";
 import { startWeights } from "./start-weights.ts";
@@ -38,9 +38,12 @@ interface TrainingStage {
   readonly trains?: (name: string) => boolean;
 }
 
+/** Patches that a view may have: most have fewer, and few have more, whose samples are passed over. */
+const [USUAL_PATCHES, MOST_PATCHES] = [264, 288];
+
 /** A pack of `views` blocks. */
-function packShape(views: number, tokens: number): PackShape {
-  return { views, patches: views * VIEW_PATCHES, tokens };
+function packShape(views: number, tokens: number, patches = MOST_PATCHES): PackShape {
+  return { views, patches: views * patches, tokens };
 }
 
 const reading: Stage = {
@@ -53,7 +56,7 @@ const reading: Stage = {
 /** Views full of print: the dense stage learns from characters, and a view costs the same however many it holds. */
 const dense: Stage = {
   ...stages.blocks,
-  kinds: { sheet: 7, line: 2, block: 0.5, receipt: 0.5 },
+  kinds: { sheet: 7, page: 1, line: 2 },
   fontPixels: [12, 36],
   turns: [1, 1],
   degradation: 0.25,
@@ -65,7 +68,7 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
   "0a": {
     data: dense,
     parts: "dense",
-    shape: packShape(8, 4096),
+    shape: packShape(8, 4096, USUAL_PATCHES),
     packsPerStep: 2,
     rate: 1.2e-3,
     denseShare: 1,
@@ -83,7 +86,7 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
       degradation: 0.25,
     },
     parts: "both",
-    shape: packShape(8, 1280),
+    shape: packShape(8, 1280, USUAL_PATCHES),
     packsPerStep: 2,
     rate: 1.2e-3,
     denseShare: 0.6,
@@ -140,7 +143,11 @@ const saved = await loadRun(args.run);
 const fresh = initialise(full, { seed, layerCount: POCKET.vision.layerCount });
 startWeights(fresh);
 const initial = args.init === undefined ? {} : await readTensors(args.init);
-const weights: Record<string, Float32Array> = { ...fresh, ...initial, ...saved?.weights };
+const weights: Record<string, Float32Array> = { ...fresh };
+for (const [name, values] of Object.entries({ ...initial, ...saved?.weights })) {
+  // a tensor of another size begins anew: the vocabulary grew or shrank
+  if (values.length === fresh[name]?.length) weights[name] = values;
+}
 const computed = computedWeights(full);
 
 const backend = await createOnnxBackend({ decode: dequantise, workerCount: Number(args.workers) });
