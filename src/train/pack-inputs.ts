@@ -14,6 +14,8 @@ export interface EncodedSample {
   readonly views: readonly Patches[];
   /** Place among `ids` of each view's first visual token. */
   readonly visualStarts: readonly number[];
+  /** For a dense stage: class of each cell of each view, `cellsPerPatch` a patch side by side; ILLEGIBLE counts for nothing. */
+  readonly cells?: readonly Uint8Array[];
   readonly place?: SamplePlace;
 }
 
@@ -68,6 +70,14 @@ export function packInputs(
   samples: readonly EncodedSample[],
   { model, shape, textScale }: PackInputsOptions,
 ): PackInputs {
+  return { ...viewInputs(samples, { model, shape }), ...textInputs(samples, { model, shape, textScale }) };
+}
+
+/** The part that pictures fill: patches, where they stand, and which see which. */
+export function viewInputs(
+  samples: readonly EncodedSample[],
+  { model, shape }: Pick<PackInputsOptions, "model" | "shape">,
+): PackInputs {
   const views = samples.flatMap((sample) => sample.views);
   const { inputs } = resamplerStep(model, views.length > 0 ? views : [emptyView(model)], {});
   const queries = model.resampler.queryCount;
@@ -83,7 +93,6 @@ export function packInputs(
     queryIds: padded(inputs.queryIds, rows, (i) => i % queries),
     // rows of unused views look at the first patch; nothing reads what they give
     querySpans: padded(inputs.querySpans, 2 * rows, (i) => i % 2),
-    ...textInputs(samples, { model, shape, textScale }),
   };
 }
 

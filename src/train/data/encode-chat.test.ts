@@ -53,7 +53,7 @@ describe("a conversation", () => {
 });
 
 describe("files of a stage", () => {
-  const stage = { ...TINY_RECIPE.stages[0], data: [{ name: "mine", file: "mine.jsonl" }] };
+  const stage = { ...TINY_RECIPE.stages[2], data: [{ name: "mine", file: "mine.jsonl" }] };
   const encode = (sample: PlacedSample) => encodeChat(sample, [], OPTIONS);
 
   test("become sources, read from the recipe's folder", async () => {
@@ -61,7 +61,7 @@ describe("files of a stage", () => {
     try {
       const line = { messages: SAMPLE.turns.slice(2, 4), images: [] };
       await writeFile(join(folder, "mine.jsonl"), `${JSON.stringify(line)}\n${JSON.stringify(line)}\n`);
-      const [part] = await fileSources(stage, { folder, encode });
+      const [part] = await fileSources(stage, { folder, encoders: { chat: encode } });
       expect(part.source.length).toBe(2);
       expect(part.weight).toBe(2);
       const { place, supervised } = await part.source.at(1);
@@ -73,8 +73,12 @@ describe("files of a stage", () => {
   });
 
   test("that are missing, or that no recipe names, are told", async () => {
-    await expect(fileSources(stage, { folder: "/nowhere", encode })).rejects.toThrow(/mine\.jsonl.*cannot be read/);
+    await expect(fileSources(stage, { folder: "/nowhere", encoders: { chat: encode } })).rejects.toThrow(
+      /mine\.jsonl.*cannot be read/,
+    );
     const unnamed = { ...stage, data: [{ name: "LAION-2B" }] };
-    await expect(fileSources(unnamed, { folder: ".", encode })).rejects.toThrow(/no file for "LAION-2B"/);
+    await expect(fileSources(unnamed, { folder: ".", encoders: { chat: encode } })).rejects.toThrow(
+      /no file for "LAION-2B"/,
+    );
   });
 });

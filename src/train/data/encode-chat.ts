@@ -15,6 +15,8 @@ export interface ChatForm {
   readonly between: string;
   /** The end token that the last answer of a conversation is followed by, where the others have none. */
   readonly lastEnd?: string;
+  /** Ends a text that is no conversation. */
+  readonly textEnd: string;
 }
 
 const CHATML: ChatForm = {
@@ -22,6 +24,7 @@ const CHATML: ChatForm = {
   before: (role) => `<|im_start|>${role}\n`,
   end: () => "<|im_end|>",
   between: "\n",
+  textEnd: "<|endoftext|>",
 };
 
 /** Conversation forms by model version. */
@@ -32,12 +35,14 @@ export const CHAT_FORMS: Readonly<Record<"minicpm" | "llama3" | "chatml", ChatFo
     end: () => "",
     between: "",
     lastEnd: "</s>",
+    textEnd: "</s>",
   },
   llama3: {
     start: "<|begin_of_text|>",
     before: (role) => `<|start_header_id|>${role}<|end_header_id|>\n\n`,
     end: () => "<|eot_id|>",
     between: "",
+    textEnd: "<|end_of_text|>",
   },
   chatml: CHATML,
 };

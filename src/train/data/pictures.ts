@@ -9,7 +9,7 @@ const DATA_URI = /^data:[^,]*;base64,/;
 
 /** Pixels of a sample's pictures, paths taken from `folder`. Throws DataSampleError naming the sample and the picture. */
 export async function loadPictures(
-  sample: PlacedSample,
+  sample: Pick<PlacedSample, "images" | "place">,
   folder: string,
   options: DecodeOptions = {},
 ): Promise<readonly RgbImage[]> {
@@ -31,7 +31,7 @@ export async function loadPictures(
   );
 }
 
-async function pictureBytes(sample: PlacedSample, image: string, folder: string): Promise<Uint8Array> {
+async function pictureBytes(sample: Pick<PlacedSample, "place">, image: string, folder: string): Promise<Uint8Array> {
   if (DATA_URI.test(image)) return Buffer.from(image.replace(DATA_URI, ""), "base64");
   try {
     return await readFile(isAbsolute(image) ? image : join(folder, image));

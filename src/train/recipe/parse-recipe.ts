@@ -12,6 +12,7 @@ import type {
   StageOptimiser,
   StageResolution,
   StageSchedule,
+  StageTask,
 } from "./recipe.ts";
 import { RecipeFields } from "./recipe-fields.ts";
 
@@ -71,19 +72,29 @@ function parseStage(fields: RecipeFields): RecipeStage {
     .texts("trainable")
     .map((said) => PARTS.find((part) => part === said) ?? fields.fail("trainable", `names ${JSON.stringify(said)}`));
   if (trainable.length === 0 && !fields.has("lora")) fields.fail("trainable", "is empty");
+  const task = fields.has("task") ? parseTask(fields.object("task")) : ({ kind: "chat" } as const);
+  const only = TASK_PARTS[task.kind];
+  if (only !== undefined && (fields.has("lora") || trainable.join() !== only))
+    fields.fail("trainable", `is not ["${only}"] alone, which is what a ${task.kind} stage trains`);
   const pack = fields.object("pack");
   const typical = fields.object("typical");
+  // a dense stage has no text
+  const tokens = task.kind === "dense" ? 1 : undefined;
   const stage: RecipeStage = {
     name: fields.text("name"),
     about: fields.text("about", ""),
+    task,
     trainable,
     ...(fields.has("lora") ? { lora: parseLora(fields.object("lora")) } : {}),
     resolution: parseResolution(fields.object("resolution")),
     data,
     order: fields.choice("order", ["mixed", "sequential"], "mixed"),
     samples: fields.count("samples"),
-    pack: { views: pack.count("views"), patches: pack.count("patches"), tokens: pack.count("tokens") },
-    typical: { tokens: typical.number("tokens", { least: 1 }), views: typical.number("views", { least: 0 }) },
+    pack: { views: pack.count("views"), patches: pack.count("patches"), tokens: pack.count("tokens", tokens) },
+    typical: {
+      tokens: typical.number("tokens", { least: 1, ...(tokens === undefined ? {} : { fallback: tokens }) }),
+      views: typical.number("views", { least: 0 }),
+    },
     packsPerStep: fields.count("packsPerStep"),
     packing: fields.choice("packing", ["bestFit", "nextFit"], "bestFit"),
     optimiser: parseOptimiser(fields.object("optimiser")),
@@ -93,6 +104,37 @@ function parseStage(fields: RecipeFields): RecipeStage {
   for (const part of [pack, typical, fields]) part.finish();
   return stage;
 }
+
+/** The one part that a stage of pre-training trains. */
+const TASK_PARTS: Readonly<Record<StageTask["kind"], Part | undefined>> = {
+  chat: undefined,
+  text: "language",
+  dense: "vision",
+};
+
+function parseTask(fields: RecipeFields): StageTask {
+  const kind = fields.choice("kind", ["chat", "text", "dense"]);
+  const task = kind === "dense" ? parseDense(fields) : { kind };
+  fields.finish();
+  return task;
+}
+
+function parseDense(fields: RecipeFields): StageTask {
+  const characters = Array.from(fields.text("characters"));
+  const twice = characters.find((character, i) => characters.indexOf(character) !== i);
+  if (twice !== undefined) fields.fail("characters", `has ${JSON.stringify(twice)} twice`);
+  // labels are bytes, of which the last means "too small to be read"
+  if (characters.length === 0 || characters.length > MOST_CHARACTERS)
+    fields.fail("characters", `has ${characters.length} characters, not 1 to ${MOST_CHARACTERS}`);
+  return {
+    kind: "dense",
+    characters,
+    cellsPerPatch: fields.count("cellsPerPatch", 2),
+    emptyWeight: fields.number("emptyWeight", { least: 0, fallback: 0.15 }),
+  };
+}
+
+const MOST_CHARACTERS = 253;
 
 function parseData(fields: RecipeFields): RecipeData {
   const data: RecipeData = {

@@ -5,8 +5,9 @@ import { grad } from "../../tensor/grad.ts";
 import { type Graph, type Node, slotsOf } from "../../tensor/graph.ts";
 import { plan } from "../../tensor/planner.ts";
 import { isLoraTrainable, type LoraOptions, withLora } from "../lora.ts";
-import { type PackShape, type TrainedModel, trainingGraph } from "../training-graph.ts";
+import type { PackShape, TrainedModel } from "../training-graph.ts";
 import { isTrained, type Recipe, type RecipeStage } from "./recipe.ts";
+import { taskGraph } from "./stage-graph.ts";
 
 /** A machine to reckon with. */
 export interface PlannedDevice {
@@ -66,7 +67,12 @@ function planStage(model: TrainedModel, stage: RecipeStage, devices: readonly Pl
   const { graph, trained } = stageGraph(model, stage, typical);
   const flopsPerSample = packedFlops(graph, typical);
   const flops = flopsPerSample * stage.samples;
-  const perPack = Math.max(1, Math.floor(stage.pack.tokens / typical.tokens));
+  const perPack = Math.max(
+    1,
+    stage.task.kind === "dense"
+      ? Math.floor(stage.pack.views / typical.views)
+      : Math.floor(stage.pack.tokens / typical.tokens),
+  );
   const full = stageGraph(model, stage, stage.pack).graph;
   const parameters = countOf(graph, Object.keys(graph.weights));
   const trainedParameters = countOf(graph, trained);
@@ -104,7 +110,7 @@ function stageGraph(
   stage: RecipeStage,
   shape: PackShape,
 ): { readonly graph: Graph; readonly trained: readonly string[] } {
-  const plain = trainingGraph(model, { shape, parts: "text" });
+  const plain = taskGraph(model, stage, shape);
   const lora = loraOptions(stage);
   const forward = lora === undefined ? plain : withLora(plain, lora);
   const trained = Object.keys(forward.weights).filter(

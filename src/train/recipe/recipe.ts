@@ -55,10 +55,28 @@ export interface StageLora {
   readonly dropout: number;
 }
 
+/**
+ * What a stage learns from. "chat" is the paper's; the other two stand in for the pre-trained encoder and language model
+ * that it starts from: "dense" (0a) reads characters straight off the patches, "text" (0b) foretells plain text.
+ */
+export type StageTask =
+  | { readonly kind: "chat" }
+  | { readonly kind: "text" }
+  | {
+      readonly kind: "dense";
+      /** Characters that the head tells apart; class 0 is "none of these". */
+      readonly characters: readonly string[];
+      /** Labels of a patch, side by side. */
+      readonly cellsPerPatch: number;
+      /** Weight of a cell without a character: they are many and easy. */
+      readonly emptyWeight: number;
+    };
+
 /** A named step of a recipe that can be resumed. */
 export interface RecipeStage {
   readonly name: string;
   readonly about: string;
+  readonly task: StageTask;
   readonly trainable: readonly Part[];
   readonly lora?: StageLora;
   readonly resolution: StageResolution;

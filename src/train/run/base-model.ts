@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UnsupportedError } from "../../base/errors.ts";
 import { openFileSource } from "../../io/node/file-source.ts";
@@ -12,7 +12,8 @@ import { sizeOf } from "../../tensor/definition.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { tokenizerFromJson } from "../../tokenizer/tokenizer-json.ts";
-import type { Checkpoint } from "../../weights/checkpoint.ts";
+import { Checkpoint } from "../../weights/checkpoint.ts";
+import { Metadata } from "../../weights/metadata.ts";
 import { openCheckpoint } from "../../weights/open-checkpoint.ts";
 import { dequantise } from "../../weights/quant/dequantise.ts";
 import { WeightReader } from "../../weights/weight-reader.ts";
@@ -39,15 +40,15 @@ export interface BaseModel extends Trainable {
   readonly tokenizer: Tokenizer;
   /** config.json, tokenizer.json and what else belongs beside new weights. */
   readonly texts: Readonly<Record<string, string>>;
-  /** Weights that the graph asks for, read as float32. */
-  weights(graph: Graph): Promise<Record<string, Float32Array>>;
+  /** Weights that the graph asks for, read as float32; undefined where the folder has none, so that training starts anew. */
+  weights(graph: Graph): Promise<Record<string, Float32Array> | undefined>;
   close(): Promise<void>;
 }
 
 /** Files that are handed on with new weights where they are there. */
 const COPIED = ["tokenizer_config.json", "preprocessor_config.json", "generation_config.json"];
 
-/** Opens a folder in the published form. Throws UnsupportedError for versions that cannot be trained here. */
+/** Opens a folder in the published form, with weights or without. Throws UnsupportedError for versions that cannot be trained here. */
 export async function openBaseModel(folder: string): Promise<BaseModel> {
   const read = (name: string): Promise<string> => readFile(join(folder, name), "utf8");
   const texts: Record<string, string> = {
@@ -77,15 +78,30 @@ export async function openBaseModel(folder: string): Promise<BaseModel> {
     description,
     tokenizer: tokenizerFromJson(JSON.parse(texts["tokenizer.json"])),
     texts,
-    weights: (graph) => readWeights(checkpoint, description, graph),
+    weights: async (graph) => (checkpoint.names.length === 0 ? undefined : readWeights(checkpoint, description, graph)),
     close: () => checkpoint.close(),
   };
 }
 
 async function openWeights(folder: string): Promise<Checkpoint> {
   const open = (name: string) => openFileSource(join(folder, name));
-  const first = await open("model.safetensors").catch(() => open("model.safetensors.index.json"));
-  return openCheckpoint(first, { openSibling: open });
+  const found = await readdir(folder);
+  const first = ["model.safetensors", "model.safetensors.index.json"].find((name) => found.includes(name));
+  if (first !== undefined) return openCheckpoint(await open(first), { openSibling: open });
+  const others = found.filter((name) => /\.(gguf|safetensors|bin)$/.test(name));
+  if (others.length > 0) {
+    throw new UnsupportedError(
+      `${folder} has ${others.join(", ")} and no model.safetensors.`,
+      "Training starts from safetensors: take the original release, or remove the files to start with fresh weights.",
+    );
+  }
+  return new Checkpoint({
+    fileName: "model.safetensors",
+    container: "safetensors",
+    metadata: new Metadata("model.safetensors", new Map()),
+    tensors: [],
+    sources: [],
+  });
 }
 
 async function readWeights(

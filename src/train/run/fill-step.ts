@@ -1,8 +1,7 @@
 import { present } from "../../base/invariant.ts";
 import type { Drawn } from "../data/stream.ts";
-import { type EncodedSample, packedSize, withoutVisual } from "../pack-inputs.ts";
+import type { EncodedSample } from "../pack-inputs.ts";
 import { fitsRoom, type PackedSize, type PackRoom } from "../packing.ts";
-import type { TrainedModel } from "../training-graph.ts";
 
 /** Samples of one optimiser step, and what is left for the next. */
 export interface FilledStep {
@@ -14,7 +13,7 @@ export interface FilledStep {
 }
 
 export interface FillOptions {
-  readonly model: TrainedModel;
+  readonly sizeOf: (sample: EncodedSample) => PackedSize;
   readonly room: PackRoom;
   readonly packCount: number;
   readonly packing: "bestFit" | "nextFit";
@@ -44,7 +43,7 @@ export async function fillStep(
   }));
   const left: Drawn<EncodedSample>[] = [];
   const place = (drawn: Drawn<EncodedSample>): void => {
-    const size = withoutVisual(packedSize(drawn.sample), options.model);
+    const size = options.sizeOf(drawn.sample);
     const pack = left.length > 0 && options.packing === "nextFit" ? undefined : choose(packs, size, options);
     if (pack === undefined) {
       left.push(drawn);

@@ -1,10 +1,12 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createOnnxBackend } from "../../backend/onnx/onnx-backend.ts";
 import { createWasmBackend } from "../../backend/wasm/wasm-backend.ts";
 import { dequantise } from "../../weights/quant/dequantise.ts";
 import { readAdapter } from "../checkpoint/peft.ts";
+import { type TrainedModel, trainingGraph } from "../training-graph.ts";
 import { openBaseModel } from "./base-model.ts";
 import { fineTune, type PictureText } from "./fine-tune.ts";
 import { readRows } from "./training-log.ts";
@@ -15,13 +17,16 @@ const LADDER = join(import.meta.dirname, "../../../test/golden/ladder");
 const pictureText: PictureText = (_, { viewTokenCounts }) =>
   viewTokenCounts.map((count) => `<image>${"<unk>".repeat(count)}</image>`).join("");
 
+const GRAPH = (model: TrainedModel) =>
+  trainingGraph(model, { shape: { views: 1, patches: 4, tokens: 80 }, parts: "text" });
+
 const STAGE = {
   name: "mine",
   trainable: [],
   lora: { rank: 4, alpha: 8, modulesToSave: [] },
   resolution: { kind: "adaptive", side: 56, maxSlices: 1 },
   data: [{ name: "mine", file: "mine.jsonl" }],
-  samples: 40,
+  samples: 24,
   pack: { views: 2, patches: 64, tokens: 320 },
   typical: { tokens: 100, views: 1 },
   packsPerStep: 1,
@@ -62,7 +67,54 @@ test("a published model is fine-tuned on a user's file, and is written as model 
   expect(written.description.version).toBe("2.6");
   await written.close();
   expect(await readFile(join(run, "report.html"), "utf8")).toContain("12.50");
-});
+}, 60_000);
+
+// would catch: a stage of pre-training that learns nothing from its files, or a run from nothing that leaves no whole model
+test("a folder without weights is trained from nothing: characters, then text, then questions", async () => {
+  using backend = await createOnnxBackend({ decode: dequantise, threadCount: 1 });
+  const start = join(folder, "start");
+  await mkdir(start);
+  for (const name of ["config.json", "tokenizer.json"]) await copyFile(join(LADDER, "v2.6", name), join(start, name));
+  const characters = ["a", "b", "a", "c"].map((letter, i) => [letter, 14 * i, 0, 14 * i + 14, 14]);
+  await writeFile(join(folder, "page.jsonl"), JSON.stringify({ image: join(LADDER, "v2.6/small.png"), characters }));
+  await writeFile(join(folder, "text.txt"), "Total 12.50\n\nDate 3 May\n");
+  const common = { ...STAGE, lora: undefined, samples: 16, optimiser: { rate: 0.004 } };
+  const recipePath = await recipe({
+    init: "start",
+    stages: [
+      {
+        ...common,
+        name: "0a",
+        task: { kind: "dense", characters: "abc" },
+        trainable: ["vision"],
+        data: [{ name: "page", file: "page.jsonl" }],
+        pack: { views: 2, patches: 64 },
+        typical: { views: 1 },
+      },
+      {
+        ...common,
+        name: "0b",
+        task: { kind: "text" },
+        samples: 120,
+        trainable: ["language"],
+        data: [{ name: "text", file: "text.txt" }],
+      },
+      { ...common, name: "sft", trainable: ["vision", "resampler", "language"] },
+    ],
+  });
+  const run = join(folder, "run");
+  const lockPath = join(folder, "lock");
+  const outcome = await fineTune({ recipePath, folder: run, backend, pictureText, lockPath });
+  expect(outcome.isComplete).toBe(true);
+  const rows = await readRows(join(run, "log.jsonl"));
+  for (const name of ["0a", "0b", "sft"]) {
+    const losses = rows.filter(({ stage }) => stage === name).map(({ loss }) => loss);
+    expect(losses[losses.length - 1], name).toBeLessThan(losses[0] * 0.8);
+  }
+  const written = await openBaseModel(join(run, "model"));
+  expect(await written.weights(GRAPH(written.model))).toBeDefined();
+  await written.close();
+}, 60_000);
 
 test("a recipe without a model to start from is told so", async () => {
   using backend = await createWasmBackend({ decode: dequantise });

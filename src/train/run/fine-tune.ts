@@ -1,14 +1,18 @@
 import { join } from "node:path";
 import type { TokenId } from "../../base/brand.ts";
-import { preparePicture } from "../../image/prepare-picture.ts";
+import { type PreparedPicture, preparePicture } from "../../image/prepare-picture.ts";
 import type { RgbImage } from "../../image/rgb-image.ts";
 import type { Backend } from "../../tensor/backend.ts";
 import { writeModelFolder } from "../checkpoint/model-folder.ts";
 import { writeAdapter } from "../checkpoint/peft.ts";
+import { cellLabels } from "../data/dense-file.ts";
 import { type EncodedPicture, encodeChat } from "../data/encode-chat.ts";
 import { fileSources } from "../data/file-sources.ts";
+import { encodeText } from "../data/text-file.ts";
 import { RecipeError } from "../errors.ts";
+import { initialise } from "../initialise.ts";
 import { mergeLora } from "../lora.ts";
+import { packRoom } from "../pack-inputs.ts";
 import { parseRecipe } from "../recipe/parse-recipe.ts";
 import { loraOptions } from "../recipe/plan-recipe.ts";
 import type { Recipe, RecipeStage } from "../recipe/recipe.ts";
@@ -52,18 +56,23 @@ export interface FineTuneOutcome extends TrainingOutcome {
 export async function fineTune(options: FineTuneOptions): Promise<FineTuneOutcome> {
   const { text, here, init, initFolder } = await openRecipe(options.recipePath);
   if (init === undefined || initFolder === undefined) {
-    const hint = "Name a folder with config.json, tokenizer.json and model.safetensors.";
+    const hint =
+      "Name a folder with config.json, tokenizer.json and, unless training is to start anew, model.safetensors.";
     throw new RecipeError("init", "is missing: the recipe does not say which model it starts from", hint);
   }
   const base = await openBaseModel(initFolder);
   try {
     const recipe = parseRecipe(text, base.model);
-    const graph = trainingGraph(base.model, { shape: recipe.stages[0].pack, parts: "text" });
+    // asks for every weight; its shape does not matter
+    const shape = { views: 1, patches: 4, tokens: base.queryCount + 1 };
+    const graph = trainingGraph(base.model, { shape, parts: "text" });
+    const { layerCount } = base.model.decoder;
+    const initial = (await base.weights(graph)) ?? initialise(graph, { seed: recipe.seed, layerCount });
     options.onBegin?.(await beginText(recipe, base, options.folder));
     const outcome = await runTraining(recipe, {
       ...options,
       samples: (stage) => stageSources(stage, here, { base, pictureText: options.pictureText }),
-      initial: await base.weights(graph),
+      initial,
       decode: (ids) => base.tokenizer.decode(ids as readonly TokenId[]),
     });
     const written = outcome.isComplete
@@ -92,15 +101,39 @@ interface Encoder {
 }
 
 function stageSources(stage: RecipeStage, folder: string, encoder: Encoder) {
-  const { tokenizer, form, queryCount } = encoder.base;
+  const { tokenizer, form, queryCount, model } = encoder.base;
+  const room = packRoom(stage.pack, queryCount);
   return fileSources(stage, {
     folder,
-    encode: (sample, pictures) =>
-      encodeChat(
-        sample,
-        pictures.map((picture, i) => encodePicture(picture, i, { stage, encoder })),
-        { tokenizer, form, filler: "<unk>", queryCount },
-      ),
+    encoders: {
+      chat: (sample, pictures) =>
+        encodeChat(
+          sample,
+          pictures.map((picture, i) => encodePicture(picture, i, { stage, encoder })),
+          { tokenizer, form, filler: "<unk>", queryCount },
+        ),
+      text: (sample) => encodeText(sample, { tokenizer, end: form.textEnd, mostTokens: room.tokens }),
+      dense: (sample, picture) => {
+        const { views, plan } = cutPicture(picture, stage, queryCount);
+        const { task } = stage;
+        const cells =
+          task.kind === "dense"
+            ? cellLabels(sample.characters, views, { plan, patchSize: model.vision.patchSize, ...task })
+            : [];
+        return { ids: [], supervised: [], visualStarts: [], views, cells, place: sample.place };
+      },
+    },
+  });
+}
+
+function cutPicture(picture: RgbImage, { resolution }: RecipeStage, queryCount: number): PreparedPicture {
+  return preparePicture(picture, {
+    partition:
+      resolution.kind === "fixed"
+        ? resolution
+        : { kind: "sliced", granule: 14, maxSlices: resolution.maxSlices, scaleResolution: resolution.side },
+    arithmetic: "pillow",
+    tokens: { kind: "queries", perView: queryCount },
   });
 }
 
@@ -110,15 +143,7 @@ function encodePicture(
   { stage, encoder }: { readonly stage: RecipeStage; readonly encoder: Encoder },
 ): EncodedPicture {
   const { base, pictureText } = encoder;
-  const { resolution } = stage;
-  const { views, plan } = preparePicture(picture, {
-    partition:
-      resolution.kind === "fixed"
-        ? resolution
-        : { kind: "sliced", granule: 14, maxSlices: resolution.maxSlices, scaleResolution: resolution.side },
-    arithmetic: "pillow",
-    tokens: { kind: "queries", perView: base.queryCount },
-  });
+  const { views, plan } = cutPicture(picture, stage, base.queryCount);
   const viewTokenCounts = views.map(() => base.queryCount);
   return { views, placeholder: pictureText(base.schema, { viewTokenCounts, grid: plan.sliced?.grid }, index) };
 }

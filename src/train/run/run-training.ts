@@ -157,7 +157,7 @@ class Run {
       const row = this.#row(stage, step, (this.#now() - at) / 1000);
       await appendRow(this.#logPath, row);
       this.#tell(row, { stage, done: { samples: row.samples - begun.cursor, seconds: seconds - begun.seconds } });
-      this.#predictions = predictionsOf(step, this.#options.decode);
+      this.#predictions = predictionsOf(step, stage.task, this.#options.decode);
       if (this.#now() - savedAt < (this.#options.saveEveryMs ?? SAVE_EVERY_MS)) continue;
       await this.#save(open);
       savedAt = this.#now();

@@ -1,21 +1,19 @@
 import { present } from "../../base/invariant.ts";
 import type { Backend } from "../../tensor/backend.ts";
-import { sizeOf } from "../../tensor/definition.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import type { Moments } from "../adamw.ts";
 import { computedWeights } from "../computed-weights.ts";
 import { type Drawn, type MixturePart, mixtureStream, sequenceStream } from "../data/stream.ts";
 import { WeightAverage } from "../ema.ts";
-import { DataSampleError } from "../errors.ts";
 import { isLoraTrainable, withLora } from "../lora.ts";
-import { dropoutInputs } from "../lora-dropout.ts";
-import { type EncodedSample, needFits, packInputs, packRoom, supervisedCount } from "../pack-inputs.ts";
+import type { EncodedSample } from "../pack-inputs.ts";
 import { loraOptions } from "../recipe/plan-recipe.ts";
 import { isTrained, partOf, type Recipe, type RecipeStage } from "../recipe/recipe.ts";
+import { taskGraph } from "../recipe/stage-graph.ts";
 import { type StepReport, Trainer } from "../trainer.ts";
-import { trainingGraph } from "../training-graph.ts";
 import { type FilledStep, fillStep } from "./fill-step.ts";
 import type { RunPosition } from "./run-state.ts";
+import { type StagePacks, stagePacks, stageSeed } from "./stage-packs.ts";
 import { stageRate } from "./stage-rate.ts";
 
 /** A stage made ready: graph, weights on the backend, stream at its place. */
@@ -32,6 +30,7 @@ export interface StageRun extends Disposable {
 export interface StageStep extends StepReport {
   readonly rate: number;
   readonly packs: FilledStep["packs"];
+  /** Tokens trained on; patches in a dense stage. */
   readonly tokens: number;
   readonly fill: number;
 }
@@ -49,7 +48,7 @@ export interface StageOptions {
 
 /** The stage's graph, adapters included. */
 export function stageGraph({ model }: Recipe, stage: RecipeStage): Graph {
-  const plain = trainingGraph(model, { shape: stage.pack, parts: "text" });
+  const plain = taskGraph(model, stage, stage.pack);
   const lora = loraOptions(stage);
   return lora === undefined ? plain : withLora(plain, lora, { isTraining: true });
 }
@@ -63,17 +62,18 @@ export async function openStage(options: StageOptions): Promise<StageRun> {
     stage.optimiser.average === undefined
       ? undefined
       : new WeightAverage(trainer.parameters, { decay: stage.optimiser.average, saved: options.average ?? {} });
-  const stream = checkedStream(options, position.cursor);
+  const packs = stagePacks(recipe, stage, graph);
+  const stream = checkedStream(options, packs, position.cursor);
   const carried: Drawn<EncodedSample>[] = [];
   for (const index of position.carried) {
-    const { value } = await checkedStream(options, index).next();
+    const { value } = await checkedStream(options, packs, index).next();
     carried.push(present(value, `sample ${index} of the stream`));
   }
   let at: Pick<FilledStep, "carried" | "cursor"> = { carried, cursor: position.cursor };
   let stageStep = position.stageStep;
   const fillOptions = {
-    model: recipe.model,
-    room: packRoom(stage.pack, recipe.model.resampler.queryCount),
+    sizeOf: packs.sizeOf,
+    room: packs.room,
     packCount: stage.packsPerStep,
     packing: stage.packing,
   };
@@ -87,12 +87,13 @@ export async function openStage(options: StageOptions): Promise<StageRun> {
       if (filled.packs.length === 0) return undefined;
       const step = stageStep + 1;
       const rate = stage.optimiser.rate * stageRate(stage.schedule, filled.cursor / stage.samples);
-      const inputs = stepInputs(options, filled, { graph, step });
+      const samples = filled.packs.map((pack) => pack.map(({ sample }) => sample));
+      const inputs = packs.inputs(samples, step);
       const report = await trainer.step(inputs, { step, rate, contents: contentsOf(filled) });
       average?.update(trainer.parameters, step);
       stageStep = step;
       at = filled;
-      return { ...report, rate, packs: filled.packs, ...measured(filled, stage) };
+      return { ...report, rate, packs: filled.packs, ...measured(samples, packs, stage) };
     },
     [Symbol.dispose]: () => trainer[Symbol.dispose](),
   };
@@ -119,6 +120,7 @@ async function makeTrainer(graph: Graph, { stage, backend, weights, moments }: S
 /** The stage's samples from `from` to its last, each checked to fit. */
 async function* checkedStream(
   { recipe, stage, parts }: StageOptions,
+  { needFits }: StagePacks,
   from: number,
 ): AsyncGenerator<Drawn<EncodedSample>> {
   const seed = stageSeed(recipe, stage);
@@ -127,33 +129,9 @@ async function* checkedStream(
     stage.order === "mixed" ? mixtureStream({ parts, seed, from }) : sequenceStream({ parts, seed, from, count });
   for await (const drawn of stream) {
     if (drawn.index >= count) return;
-    needFits(drawn.sample, recipe.model, stage.pack);
+    needFits(drawn.sample);
     yield drawn;
   }
-}
-
-/** A stage's own seed, for its stream and its dropout. */
-function stageSeed(recipe: Recipe, stage: RecipeStage): number {
-  return recipe.seed * 1009 + recipe.stages.indexOf(stage);
-}
-
-function stepInputs(
-  { recipe, stage }: StageOptions,
-  { packs }: FilledStep,
-  { graph, step }: { readonly graph: Graph; readonly step: number },
-) {
-  const samples = packs.map((pack) => pack.map(({ sample }) => sample));
-  const supervised = samples.flat().reduce((sum, sample) => sum + supervisedCount(sample), 0);
-  if (supervised === 0) {
-    const place = samples.flat()[0].place ?? { file: stage.name };
-    throw new DataSampleError(place, "no token of this sample, nor of those beside it, is to be learnt");
-  }
-  const rate = stage.lora?.dropout ?? 0;
-  const seed = stageSeed(recipe, stage);
-  return samples.map((pack, i) => ({
-    ...packInputs(pack, { model: recipe.model, shape: stage.pack, textScale: 1 / supervised }),
-    ...(rate === 0 ? {} : dropoutInputs(graph, { rate, seed, step, pack: i })),
-  }));
 }
 
 /** Which samples each pack holds, for messages. */
@@ -168,7 +146,11 @@ export function nameOf({ sample, source, index }: Drawn<EncodedSample>): string 
   return `${place.file} ${place.line === undefined ? `sample ${place.index}` : `line ${place.line}`}`;
 }
 
-function measured({ packs }: FilledStep, { pack, packsPerStep }: RecipeStage): { tokens: number; fill: number } {
-  const tokens = packs.flat().reduce((sum, { sample }) => sum + sample.ids.length, 0);
-  return { tokens, fill: tokens / sizeOf([packsPerStep, pack.tokens]) };
+function measured(
+  samples: readonly (readonly EncodedSample[])[],
+  { work, fullWork }: StagePacks,
+  { packsPerStep }: RecipeStage,
+): { tokens: number; fill: number } {
+  const tokens = samples.flat().reduce((sum, sample) => sum + work(sample), 0);
+  return { tokens, fill: tokens / (packsPerStep * fullWork) };
 }
