@@ -1,3 +1,4 @@
+import type { Axis } from "../tensor/axis.ts";
 import type { Ops } from "../tensor/ops.ts";
 import type { Linear, Tensor } from "../tensor/tensor.ts";
 
@@ -9,6 +10,6 @@ export interface GatedMlp {
 }
 
 /** W_down(silu(W_gate x) ⊙ W_up x). */
-export function gatedMlp(ops: Ops, w: GatedMlp, x: Tensor<["T", "D"]>): Tensor<["T", "D"]> {
+export function gatedMlp<N extends Axis>(ops: Ops, w: GatedMlp, x: Tensor<[N, "D"]>): Tensor<[N, "D"]> {
   return ops.linear(ops.multiply(ops.silu(ops.linear(x, w.gate)), ops.linear(x, w.up)), w.down);
 }

@@ -27,7 +27,7 @@ export interface EncodeOptions {
   readonly groups?: readonly (readonly number[])[];
 }
 
-/** Called after each step of the encoder. */
+/** Called for each view once it is encoded: views done so far, all views. Views of one step are done together. */
 export type ViewProgress = (done: number, total: number) => void;
 
 /** Two 448² views, or one of extreme shape. */
@@ -77,8 +77,7 @@ export class VisionRunner implements Disposable {
       const members = batch.flatMap((group) => group.views);
       const groups = options.groups === undefined ? undefined : batch.map(({ times }) => times);
       encoded.push(...(await this.#run(members, { paddedLength, groups })));
-      done += members.length;
-      options.onProgress?.(done, views.length);
+      for (const _ of members) options.onProgress?.(++done, views.length);
     }
     return encoded;
   }

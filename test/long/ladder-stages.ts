@@ -69,10 +69,17 @@ async function decode({ golden, name, model }: Measured, visual: Float32Array, n
   const ids = await readTap(golden.taps, `${name}.input_ids`);
   const at = await visualPlaces(golden, name, ids);
   using sequence = model.decoder.open();
-  const traced = await model.decoder.trace([{ sequence, ids, visual: { rows: visual, at } }]);
   const last = model.description.decoder.layerCount - 1;
-  await note("decoder", `${name}.decoder${last}`, traced[`decoder.${last}`]);
-  let logits = traced.logits as Float32Array;
+  const { rows, shape } = golden.stages[`${name}.decoder${last}`];
+  // the last layer ends for the wanted rows alone: those that were recorded, the last of which is the prompt's
+  const select = rows === "all" ? Array.from(ids.keys()) : rows;
+  const traced = await model.decoder.trace([{ sequence, ids, visual: { rows: visual, at }, select }]);
+  const width = shape[shape.length - 1];
+  const everyRow = new Float32Array(ids.length * width);
+  const ended = traced[`decoder.${last}`] as Float32Array;
+  for (const [i, row] of select.entries()) everyRow.set(ended.subarray(i * width, (i + 1) * width), row * width);
+  await note("decoder", `${name}.decoder${last}`, everyRow);
+  let logits = (traced.logits as Float32Array).subarray(-model.decoder.vocabularySize);
   await note("logits", `${name}.logits_last`, logits);
   const { greedyTokens } = golden.cases[name];
   let agreeing = 0;

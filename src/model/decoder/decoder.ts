@@ -45,9 +45,9 @@ export function decoderGraph(config: DecoderConfig, capacity: DecoderCapacity): 
       },
     };
     const x = embedInputs(ops, config, { T, D });
-    const hidden = decoderLayers(ops, config, { x, T, D, past, sequences: capacity.sequences });
     const select = ops.input<["S"]>("select", "i32", dim("S", capacity.selected, "selected"));
-    ops.output("logits", logits(ops, config, ops.gatherRows(hidden, select)));
+    const hidden = selectedRows(ops, config, { x, T, D, past, sequences: capacity.sequences, select });
+    ops.output("logits", logits(ops, config, hidden));
   });
 }
 
@@ -74,13 +74,24 @@ interface DecoderBody extends DecoderRows {
   readonly sequences: number;
 }
 
-/** x += mixer(RMS(x)); x += mlp(RMS(x)) for each layer, each branch scaled where the family says so. */
-export function decoderLayers(
+/** Every row after every layer: x += mixer(RMS(x)); x += mlp(RMS(x)). */
+export function decoderLayers(ops: Ops, config: DecoderConfig, body: DecoderBody): Tensor<["T", "D"]> {
+  const last = config.layerCount - 1;
+  return feedForward(ops, config, { layer: last, x: mixedRows(ops, config, body), D: body.D });
+}
+
+/** The wanted rows after every layer. Nothing follows the last mixer but sums of single rows, so only they take its feed-forward. */
+function selectedRows(
   ops: Ops,
   config: DecoderConfig,
-  { x, T, D, past, sequences }: DecoderBody,
-): Tensor<["T", "D"]> {
-  const F = dim("F", config.feedForward);
+  { select, ...body }: DecoderBody & { readonly select: Tensor<["S"]> },
+): Tensor<["S", "D"]> {
+  const x = ops.gatherRows(mixedRows(ops, config, body), select);
+  return feedForward(ops, config, { layer: config.layerCount - 1, x, D: body.D });
+}
+
+/** Every row as it is before the feed-forward of the last layer. */
+function mixedRows(ops: Ops, config: DecoderConfig, { x, T, D, past, sequences }: DecoderBody): Tensor<["T", "D"]> {
   const step: DecoderStep = {
     config,
     D,
@@ -88,28 +99,53 @@ export function decoderLayers(
     positions: ops.input<["T"]>("textPositions", "i32", T),
     sequence: () => ops.input<["T"]>("sequence", "i32", T),
   };
-  const branch = (y: Tensor<["T", "D"]>) => (config.residualScale === 1 ? y : ops.scale(y, config.residualScale));
-  const norm = (y: Tensor<["T", "D"]>, name: string) =>
-    ops.rmsNorm(y, ops.weight<["D"]>(`${name}.weight`, D), config.eps);
   let hidden = x;
   for (let i = 0; i < config.layerCount; i++) {
-    const name = `llm.model.layers.${i}`;
+    if (i > 0) hidden = feedForward(ops, config, { layer: i - 1, x: hidden, D });
     const { hybrid } = config;
-    const normed = norm(hidden, `${name}.input_layernorm`);
+    const normed = norm(ops, config, { name: `llm.model.layers.${i}.input_layernorm`, x: hidden, D });
     const mixed =
       hybrid === undefined || (i + 1) % hybrid.fullAttentionInterval === 0
         ? attentionLayer(ops, i, normed, step)
         : deltaNetLayer(ops, i, normed, { step, hybrid, sequenceCapacity: sequences });
-    hidden = ops.add(hidden, branch(ops.tap(`decoder.${i}.mixer`, mixed)));
-    const mlp = {
-      gate: linearWeights(ops, `${name}.mlp.gate_proj`, { into: D, out: F, hasBias: false }),
-      up: linearWeights(ops, `${name}.mlp.up_proj`, { into: D, out: F, hasBias: false }),
-      down: linearWeights(ops, `${name}.mlp.down_proj`, { into: F, out: D, hasBias: false }),
-    };
-    const fed = gatedMlp(ops, mlp, norm(hidden, `${name}.post_attention_layernorm`));
-    hidden = ops.tap(`decoder.${i}`, ops.add(hidden, branch(fed)));
+    hidden = ops.add(hidden, branch(ops, config, ops.tap(`decoder.${i}.mixer`, mixed)));
   }
   return hidden;
+}
+
+interface LayerRows<N extends "S" | "T"> {
+  readonly layer: number;
+  readonly x: Tensor<[N, "D"]>;
+  readonly D: DimOf<"D">;
+}
+
+function feedForward<N extends "S" | "T">(
+  ops: Ops,
+  config: DecoderConfig,
+  { layer, x, D }: LayerRows<N>,
+): Tensor<[N, "D"]> {
+  const name = `llm.model.layers.${layer}`;
+  const F = dim("F", config.feedForward);
+  const mlp = {
+    gate: linearWeights(ops, `${name}.mlp.gate_proj`, { into: D, out: F, hasBias: false }),
+    up: linearWeights(ops, `${name}.mlp.up_proj`, { into: D, out: F, hasBias: false }),
+    down: linearWeights(ops, `${name}.mlp.down_proj`, { into: F, out: D, hasBias: false }),
+  };
+  const fed = gatedMlp(ops, mlp, norm(ops, config, { name: `${name}.post_attention_layernorm`, x, D }));
+  return ops.tap(`decoder.${layer}`, ops.add(x, branch(ops, config, fed)));
+}
+
+/** Scaled where the family says so. */
+function branch<N extends "S" | "T">(ops: Ops, config: DecoderConfig, y: Tensor<[N, "D"]>): Tensor<[N, "D"]> {
+  return config.residualScale === 1 ? y : ops.scale(y, config.residualScale);
+}
+
+function norm<N extends "S" | "T">(
+  ops: Ops,
+  config: DecoderConfig,
+  { name, x, D }: Omit<LayerRows<N>, "layer"> & { readonly name: string },
+): Tensor<[N, "D"]> {
+  return ops.rmsNorm(x, ops.weight<["D"]>(`${name}.weight`, D), config.eps);
 }
 
 /** Final norm and language-model head of the given rows. */

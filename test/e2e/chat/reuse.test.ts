@@ -117,6 +117,18 @@ test.each(["loading", "encoding"])("an abort while %s ends the answer, and the n
   expect((await model.complete(messages, { ...RECORDED, maxNewTokens: 2 })).tokens).toHaveLength(2);
 });
 
+// catches steps of several views that are told as one, views counted per picture instead of per request, and a lost last one
+test("an answer tells of every view that was encoded, in order", async () => {
+  await using model = await tinyModel();
+  const seen: (readonly [number, number])[] = [];
+  for await (const event of model.chat(await recordedMessages("v2.6", "pair"), { ...RECORDED, maxNewTokens: 1 })) {
+    if (event.type === "progress" && event.stage === "views") seen.push([event.done, event.total]);
+  }
+  const { encodedViews } = model.stats;
+  expect(encodedViews).toBeGreaterThan(2);
+  expect(seen).toEqual(Array.from({ length: encodedViews }, (_, i) => [i + 1, encodedViews]));
+});
+
 // catches a reader who leaves early and a sequence that is never given back
 test("leaving the stream early frees its place", async () => {
   const messages = await recordedMessages("v2.6", "small");
