@@ -6,11 +6,13 @@ import type { Platform } from "../runtime/platform.ts";
 import type { Answer, ChatEvent } from "./answer.ts";
 import {
   type AnswerContext,
+  type AnswerTrace,
   answerBeams,
   answerFields,
   answerOnce,
   answerSamples,
   promptLogits,
+  traceAnswer,
 } from "./answer-job.ts";
 import { buildPrompt } from "./build-prompt.ts";
 import { type Calibration, UNCALIBRATED } from "./calibration.ts";
@@ -152,6 +154,14 @@ export class Model implements AsyncDisposable {
   /** Logits of the first token of an answer, to compare two ways of computing. */
   async logits(messages: readonly Message[], options: ChatOptions = {}): Promise<Float32Array> {
     return promptLogits(this.#context, messages, options);
+  }
+
+  /** Every stage of reading a prompt and a given answer, to compare two ways of computing. */
+  async trace(
+    messages: readonly Message[],
+    options: ChatOptions & { readonly answer: readonly number[] },
+  ): Promise<AnswerTrace> {
+    return traceAnswer(this.#context, messages, options);
   }
 
   /** Token ids of a text; special tokens written in it stay text. */

@@ -5,8 +5,10 @@ import { formatBytes, formatSeconds } from "./units.ts";
 /** What was held at most, what of it, and how much that is beyond weights and cache. */
 export function memoryText(stats: Model["stats"]): string {
   const { peakResidentBytes, peakWeightBytes, peakCacheBytes, processPeakBytes } = stats;
-  const beyond = (bytes: number): string =>
-    `${(((bytes - peakWeightBytes - peakCacheBytes) / Math.max(1, peakWeightBytes)) * 100).toFixed(1)} % of the weights`;
+  const beyond = (bytes: number): string => {
+    const rest = bytes - peakWeightBytes - peakCacheBytes;
+    return `${formatBytes(rest)} (${((rest / Math.max(1, peakWeightBytes)) * 100).toFixed(1)} % of the weights)`;
+  };
   const own = `${formatBytes(peakResidentBytes)} at most: weights ${formatBytes(peakWeightBytes)}, cache ${formatBytes(peakCacheBytes)}, workspaces ${beyond(peakResidentBytes)}`;
   const whole =
     processPeakBytes === undefined

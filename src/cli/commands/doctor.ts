@@ -11,6 +11,7 @@ import { noteTowerPath, type TowerPath } from "../../runtime/tower-note.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { loadOptions, MODEL_FLAGS } from "../model-flags.ts";
+import { nmse } from "../nmse.ts";
 import { testPictures } from "../test-pictures.ts";
 import { formatBytes, table } from "../units.ts";
 
@@ -213,16 +214,6 @@ async function askKnown(model: Model, { signal }: CommandContext): Promise<Repor
   const messages: readonly Message[] = [{ role: "user", content: known.question }];
   const { text } = await model.complete(messages, { ...GREEDY, maxNewTokens: 48, ignoresStopTokens: false, signal });
   return { expected: known.start, found: text, isRight: text.startsWith(known.start) };
-}
-
-function nmse(actual: Float32Array, expected: Float32Array): number {
-  let error = 0;
-  let power = 0;
-  for (let i = 0; i < expected.length; i++) {
-    error += (actual[i] - expected[i]) ** 2;
-    power += expected[i] ** 2;
-  }
-  return error / power;
 }
 
 function commonLength(a: readonly number[], b: readonly number[]): number {
