@@ -86,15 +86,16 @@ function tensor({ name, type, shape, value }: Fill): TensorToWrite {
   };
 }
 
-function randomBlocks(type: GgmlType): Uint8Array<ArrayBuffer> {
+/** Blocks of a type whose values are uniform with a deviation of 0.02. */
+export function randomBlocks(type: GgmlType, count = CHUNK_BLOCKS): Uint8Array<ArrayBuffer> {
   const { bytes, elements } = blockFormat(type);
-  const random = seededRandom(CHUNK_BLOCKS);
+  const random = seededRandom(count);
   const uniform = (): number => (random.next() * 2 - 1) * DEVIATION * Math.sqrt(3);
-  if (type === "F32") return new Uint8Array(Float32Array.from({ length: CHUNK_BLOCKS }, uniform).buffer);
+  if (type === "F32") return new Uint8Array(Float32Array.from({ length: count }, uniform).buffer);
   if (type === "F16") {
-    return new Uint8Array(Uint16Array.from({ length: CHUNK_BLOCKS }, () => numberToFloat16(uniform())).buffer);
+    return new Uint8Array(Uint16Array.from({ length: count }, () => numberToFloat16(uniform())).buffer);
   }
-  const blocks = randomFillSync(new Uint8Array(CHUNK_BLOCKS * bytes));
+  const blocks = randomFillSync(new Uint8Array(count * bytes));
   const view = new DataView(blocks.buffer);
   for (let at = 0; at < blocks.length; at += bytes) setFactors(view, at, type, elements);
   return blocks;

@@ -6,8 +6,8 @@ import type { Model } from "../../chat/model.ts";
 import { lockTraining } from "../../train/run/training-lock.ts";
 import { imageParts, PICTURE_FLAGS } from "../answer-flags.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
-import { EXIT, UsageError } from "../errors.ts";
-import { loadOptions, MODEL_FLAGS } from "../model-flags.ts";
+import { EXIT } from "../errors.ts";
+import { loadOptions, MODEL_FLAGS, modelName } from "../model-flags.ts";
 import { nmse } from "../nmse.ts";
 import { memoryText } from "../stats-text.ts";
 import { testPictures } from "../test-pictures.ts";
@@ -105,13 +105,10 @@ async function compare(args: Arguments, context: CommandContext): Promise<number
 }
 
 /** The model is named by -m, else first; what else is named are pictures. */
-function namedThings(args: Arguments, { env }: CommandContext) {
-  const flag = args.text("model");
-  if (flag !== undefined) return { reference: flag, pictures: args.positionals };
+function namedThings(args: Arguments, context: CommandContext) {
+  const isNamed = args.text("model") !== undefined;
   const [first, ...rest] = args.positionals;
-  const reference = first ?? env.MINICPMV_MODEL;
-  if (reference === undefined) throw new UsageError("No model is named.", "minicpmv bench MODEL --image photo.jpg");
-  return { reference, pictures: rest };
+  return { reference: modelName(args, context, first), pictures: isNamed ? args.positionals : rest };
 }
 
 interface Work {
