@@ -67,7 +67,7 @@ describe("a run", () => {
     const strip = async (name: string): Promise<readonly unknown[]> =>
       (await readRows(join(folder, name, "log.jsonl"))).map(({ tokensPerSecond: _, seconds: __, ...row }) => row);
     expect(await strip("stopped")).toEqual(await strip("whole"));
-  });
+  }, 60_000);
 
   test("of another recipe in the same folder is refused", async () => {
     const controller = new AbortController();
