@@ -19,7 +19,6 @@ import { openCheckpoint } from "../../../src/weights/open-checkpoint.ts";
 /** Side of the picture: one view of the model, which no implementation resizes. */
 export const PICTURE_SIDE = 224;
 export const QUERY_COUNT = 64;
-const VOCABULARY_SIZE = 640;
 export const PAIR_SEED = 1;
 export const PROMPT = "<|im_start|>user\n<__media__>\nRead this.<|im_end|>\n<|im_start|>assistant\n";
 
@@ -138,8 +137,9 @@ function deviationOf(name: string, into: number): number {
 async function keepPrintable(head: Float32Array): Promise<void> {
   const { model }: { model: { vocab: Record<string, number> } } = JSON.parse(await pairFile("tokenizer.json"));
   const printable = new Set(Object.entries(model.vocab).flatMap(([word, id]) => (/^Ġ?[!-~]+$/.test(word) ? [id] : [])));
-  const width = head.length / VOCABULARY_SIZE;
-  for (let id = 0; id < VOCABULARY_SIZE; id++) if (!printable.has(id)) head.fill(0, id * width, (id + 1) * width);
+  const { vocab_size: rows }: { vocab_size: number } = JSON.parse(await pairFile("config.json"));
+  const width = head.length / rows;
+  for (let id = 0; id < rows; id++) if (!printable.has(id)) head.fill(0, id * width, (id + 1) * width);
 }
 
 function rounded(value: number): number {
