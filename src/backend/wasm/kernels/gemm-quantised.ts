@@ -139,28 +139,33 @@ function emitVector(f: FunctionBuilder, p: Parameters, work: Work, store: Functi
   const x = f.i32(i32.add(p.scratch, ACCUMULATORS));
   const rowEnd = f.i32(gatherRow(f, p, work, x));
   const y = f.i32(i32.add(p.y, i32.mul(p.rowBegin, p.yStride)));
-  const walk = (count: number): void => {
-    const sums = f.vectors(count);
-    const first = f.i32(i32.add(p.w, i32.mul(i32.shrU(column, 2), work.panelBytes)));
-    const pointers = sums.map((_, i) => f.i32(i32.add(first, i * work.blockBytes)));
-    for (const sum of sums) f.set(sum, f32x4.all(0));
+  const walk = (streams: readonly Local<"i32">[]): void => {
+    const sums = streams.map(() => f.vectors(work.walk));
+    const pointers = streams.map((stream, s) => {
+      const first = f.i32(i32.add(p.w, i32.mul(i32.shrU(stream, 2), work.panelBytes)));
+      return sums[s].map((_, i) => f.i32(i32.add(first, i * work.blockBytes)));
+    });
+    for (const sum of sums.flat()) f.set(sum, f32x4.all(0));
     const at = f.i32(x);
     f.while(i32.ltU(at, rowEnd), () => {
-      work.walkPanels(f, pointers, at, sums);
+      work.walkPanels(f, pointers.flat(), at, sums.flat());
       f.advance(at, work.record / 4);
     });
-    for (const [i, sum] of sums.entries()) {
-      f.emit(v128.store(p.scratch, sum, (i & 1) * 16));
-      if ((i & 1) === 0 && i + 1 < count) continue;
-      const first = i32.add(column, (i & -2) * 4);
+    for (const [s, stream] of streams.entries()) {
+      for (const [i, sum] of sums[s].entries()) f.emit(v128.store(p.scratch, sum, i * 16));
       // a lone panel stores four columns: the last column then comes four earlier
-      const last = f.i32(count > 1 ? p.columnEnd : i32.add(column, 4));
-      if (count === 1) f.set(last, select(last, p.columnEnd, i32.ltS(last, p.columnEnd)));
-      f.emit(store.call(p.scratch, p.bias, y, first, last, p.flags));
+      const last = f.i32(work.walk === 2 ? p.columnEnd : i32.add(stream, 4));
+      if (work.walk === 1) f.set(last, select(last, p.columnEnd, i32.ltS(last, p.columnEnd)));
+      f.emit(store.call(p.scratch, p.bias, y, stream, last, p.flags));
+      f.advance(stream, work.walk * 4);
     }
-    f.advance(column, count * 4);
   };
-  f.while(i32.ltS(column, p.columnEnd), () => walk(work.walk));
+  // the first half of the columns beside the second: two streams that both ascend to their end, and each value of x is read once for both
+  const half = f.i32(i32.and(i32.shrU(i32.sub(p.columnEnd, column), 1), -8));
+  const [middle, other] = [f.i32(i32.add(column, half)), f.i32(i32.add(column, half))];
+  f.while(i32.ltS(column, middle), () => walk([column, other]));
+  f.set(column, other);
+  f.while(i32.ltS(column, p.columnEnd), () => walk([column]));
 }
 
 /** (values, bias, yRow, column, columnEnd, flags): stores up to eight columns. */

@@ -287,18 +287,22 @@ function walkPairs(
   { panels, x, totals, scales }: PairWalk,
 ): void {
   const depth = Math.min(run.rounds, pairDepth(format.largest));
-  for (const [p, panel] of panels.entries()) {
-    const factors = run.subBlocks.map((subBlock) => f.v128(scalePairOf(f, scales[p], subBlock)));
-    for (let begin = 0; begin < run.rounds; begin += depth) {
-      const pairs = run.subBlocks.map(() => f.v128());
-      for (let round = begin; round < begin + depth; round++) {
+  const values = run.firstSteps.map(() => f.v128());
+  const pairs = panels.map(() => run.firstSteps.map(() => f.v128()));
+  for (let begin = 0; begin < run.rounds; begin += depth) {
+    for (let round = begin; round < begin + depth; round++) {
+      for (const [o, step] of run.firstSteps.entries()) f.set(values[o], v128.load32Splat(x, (step + round) * 4));
+      for (const [p, panel] of panels.entries()) {
         for (const [o, weights] of run.values(f, panel, round * run.stride).entries()) {
-          const value = v128.load32Splat(x, (run.firstSteps[o] + round) * 4);
-          const products = i16x8.relaxedDotI8x16I7x16S(value, weights);
-          f.set(pairs[o], round === begin ? products : i16x8.add(pairs[o], products));
+          const products = i16x8.relaxedDotI8x16I7x16S(values[o], weights);
+          f.set(pairs[p][o], round === begin ? products : i16x8.add(pairs[p][o], products));
         }
       }
-      for (const [o, pair] of pairs.entries()) addPairs(f, totals[p], pair, factors[o]);
+    }
+    for (const [p, total] of totals.entries()) {
+      for (const [o, subBlock] of run.subBlocks.entries()) {
+        addPairs(f, total, pairs[p][o], scalePairOf(f, scales[p], subBlock));
+      }
     }
   }
 }
