@@ -23,7 +23,7 @@ beforeAll(async () => {
   });
   wanted = answer.text;
   expect(wanted).not.toBe("");
-});
+}, 60_000);
 afterAll(() => tiny[Symbol.asyncDispose]());
 
 const base64 = () => Buffer.from(picture).toString("base64");
@@ -150,7 +150,7 @@ test("the AI SDK reads the answer, streaming and not", async () => {
       {
         role: "user" as const,
         content: [
-          { type: "image" as const, image: picture },
+          { type: "file" as const, data: picture, mediaType: "image/png" },
           { type: "text" as const, text: QUESTION },
         ],
       },
