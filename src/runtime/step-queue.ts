@@ -1,5 +1,7 @@
 import { AbortedError } from "../base/errors.ts";
+import { nextTurn } from "../base/next-turn.ts";
 import type { DecoderRunner, StepPart } from "./decoder-runner.ts";
+import type { Sequence } from "./sequence.ts";
 
 interface Job {
   readonly parts: readonly StepPart[];
@@ -10,14 +12,18 @@ interface Job {
 }
 
 /**
- * Runs steps of several answers together: whatever waits when a step ends goes into the next one. Beams, samples of one
- * prompt and requests of strangers are all the same to it.
+ * Runs steps of several answers together: whatever waits goes into the next one. Between a step and the next, answers
+ * that were in it choose their tokens and come back: without waiting for them, two groups would take turns, each in steps
+ * of half the rows. Beams, samples of one prompt and requests of strangers are all the same to it.
  */
 export class StepQueue {
   /** Steps run and rows in them, for statistics and tests. */
   readonly counts = { steps: 0, rows: 0 };
   readonly #decoder: DecoderRunner;
   readonly #jobs: Job[] = [];
+  /** Of the step before, those that have not asked for their next one. */
+  readonly #awaited = new Set<Sequence>();
+  #onAllBack: (() => void) | undefined;
   #isRunning = false;
 
   constructor(decoder: DecoderRunner) {
@@ -29,6 +35,8 @@ export class StepQueue {
     const rowCount = parts.reduce((sum, part) => sum + part.ids.length, 0);
     return new Promise((resolve, reject) => {
       this.#jobs.push({ parts, rowCount, signal, resolve, reject });
+      for (const { sequence } of parts) this.#awaited.delete(sequence);
+      if (this.#awaited.size === 0) this.#onAllBack?.();
       if (!this.#isRunning) {
         this.#isRunning = true;
         // a microtask later, so that all who ask in one go share the first step
@@ -38,7 +46,9 @@ export class StepQueue {
   }
 
   async #drain(): Promise<void> {
-    while (this.#jobs.length > 0) {
+    for (;;) {
+      await this.#othersBack();
+      if (this.#jobs.length === 0) break;
       const batch = this.#take();
       if (batch.length === 0) continue;
       try {
@@ -49,6 +59,17 @@ export class StepQueue {
       }
     }
     this.#isRunning = false;
+  }
+
+  /** Until all of the step before have come back, or had the time to: an answer that ended does not. */
+  async #othersBack(): Promise<void> {
+    if (this.#awaited.size === 0) return;
+    const allBack = new Promise<void>((resolve) => {
+      this.#onAllBack = resolve;
+    });
+    await Promise.race([allBack, nextTurn()]);
+    this.#onAllBack = undefined;
+    this.#awaited.clear();
   }
 
   #take(): Job[] {
@@ -76,6 +97,7 @@ export class StepQueue {
     const width = this.#decoder.vocabularySize;
     let at = 0;
     for (const { parts, resolve } of batch) {
+      for (const { sequence } of parts) this.#awaited.add(sequence);
       const selected = parts.reduce((sum, part) => sum + (part.select?.length ?? 1), 0);
       resolve(batch.length === 1 ? logits : logits.slice(at, at + selected * width));
       at += selected * width;
