@@ -1,3 +1,5 @@
+import "./base/disposal-symbols.ts";
+
 export { BACKEND_NAMES, type BackendName } from "./backend/registry.ts";
 export { MiniCpmError } from "./base/errors.ts";
 export type { Answer, AnswerToken, ChatEvent, ProgressStage, Timings, Usage } from "./chat/answer.ts";

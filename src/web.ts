@@ -1,3 +1,5 @@
+import "./base/disposal-symbols.ts";
+
 export { loadOn } from "./chat/load.ts";
 export { pictureRule } from "./chat/picture.ts";
 export { planPicture } from "./image/prepare-picture.ts";

@@ -48,6 +48,8 @@ export interface LoadOptions extends LocateOptions, ModelOptions {
   /** Tokens that all of them may hold together; one context by default. */
   readonly cachedPositions?: number | undefined;
   readonly cacheType?: CacheType | undefined;
+  /** Most bytes of encoded pictures that are kept for later questions; 512 MiB by default. */
+  readonly pictureCacheBytes?: number | undefined;
   readonly onLoad?: ((part: PartName, doneBytes: number, totalBytes: number) => void) | undefined;
 }
 
@@ -68,7 +70,10 @@ export async function loadOn(platform: Platform, reference: ModelReference, opti
       model: options,
     });
     const { reader } = runtime.description;
-    return new Model(runtime, platform, reader === undefined ? UNCALIBRATED : await calibrationOf(parts));
+    return new Model(runtime, platform, {
+      calibration: reader === undefined ? UNCALIBRATED : await calibrationOf(parts),
+      pictureCacheBytes: options.pictureCacheBytes,
+    });
   } catch (error) {
     backend[Symbol.dispose]();
     await files.language.close();

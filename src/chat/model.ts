@@ -47,7 +47,14 @@ export class Model implements AsyncDisposable {
   readonly runtime: ModelRuntime;
   readonly #context: AnswerContext;
 
-  constructor(runtime: ModelRuntime, platform: Platform, calibration: Calibration = UNCALIBRATED) {
+  constructor(
+    runtime: ModelRuntime,
+    platform: Platform,
+    {
+      calibration = UNCALIBRATED,
+      pictureCacheBytes,
+    }: { readonly calibration?: Calibration; readonly pictureCacheBytes?: number | undefined } = {},
+  ) {
     this.runtime = runtime;
     const { description } = runtime;
     const template = CHAT_TEMPLATES[description.template];
@@ -55,10 +62,15 @@ export class Model implements AsyncDisposable {
       runtime,
       platform,
       template,
-      pictures: new PictureStore(runtime),
+      pictures: new PictureStore(runtime, pictureCacheBytes),
       maskers: new Map(),
       calibration,
     };
+  }
+
+  /** Encoded pictures that are kept for later questions: bytes now, and at most. */
+  get pictureCache(): { readonly bytes: number; readonly mostBytes: number } {
+    return this.#context.pictures.kept;
   }
 
   /** "MiniCPM-V 2.6". */

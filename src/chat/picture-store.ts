@@ -16,18 +16,28 @@ export interface EncodeRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Encoded rows kept at most; about sixty full pictures of the largest version. */
+/** Encoded rows kept unless told otherwise; about sixty full pictures of the largest version. */
 const KEPT_BYTES = 2 ** 29;
+/** Contents whose number is remembered; one that is forgotten gets a new number and is read anew. */
+const MOST_SERIALS = 4096;
 
 /** Encoded pictures of one model by content, so that a second question does not encode them again. */
 export class PictureStore {
   readonly #runtime: ModelRuntime;
   readonly #rows = new Map<string, Float32Array>();
   readonly #serials = new Map<string, number>();
+  readonly #mostBytes: number;
   #bytes = 0;
+  #nextSerial = 0;
 
-  constructor(runtime: ModelRuntime) {
+  constructor(runtime: ModelRuntime, mostBytes: number = KEPT_BYTES) {
     this.#runtime = runtime;
+    this.#mostBytes = mostBytes;
+  }
+
+  /** Bytes of encoded rows that are kept, and that may be. */
+  get kept(): { readonly bytes: number; readonly mostBytes: number } {
+    return { bytes: this.#bytes, mostBytes: this.#mostBytes };
   }
 
   /** Cuts the pictures of a request and names them. Nothing is encoded. */
@@ -39,11 +49,20 @@ export class PictureStore {
     return Promise.all(
       pictures.map(async (picture, i) => {
         const key = `${await pictureKey(picture)} ${padding}`;
-        const serial = this.#serials.get(key) ?? this.#serials.size;
-        this.#serials.set(key, serial);
-        return { picture, prepared: prepared[i], serial, key };
+        return { picture, prepared: prepared[i], serial: this.#serialOf(key), key };
       }),
     );
+  }
+
+  /** Numbers are never given twice, so that what the cache holds under a forgotten one is not taken for another's. */
+  #serialOf(key: string): number {
+    const serial = this.#serials.get(key) ?? this.#nextSerial++;
+    // most recently used last
+    this.#serials.delete(key);
+    this.#serials.set(key, serial);
+    const [oldest] = this.#serials.keys();
+    if (this.#serials.size > MOST_SERIALS && oldest !== undefined) this.#serials.delete(oldest);
+    return serial;
   }
 
   clear(): void {
@@ -99,7 +118,7 @@ export class PictureStore {
     this.#rows.set(key, rows);
     this.#bytes += rows.byteLength;
     for (const [oldest, { byteLength }] of this.#rows) {
-      if (this.#bytes <= KEPT_BYTES || oldest === key) break;
+      if (this.#bytes <= this.#mostBytes || oldest === key) break;
       this.#rows.delete(oldest);
       this.#bytes -= byteLength;
     }

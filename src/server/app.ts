@@ -43,6 +43,16 @@ export function createApp(options: AppOptions): ServerApp {
   const metrics = new Metrics([
     { name: "minicpmv_active_requests", help: "Answers being written.", read: () => admission.activeCount },
     { name: "minicpmv_waiting_requests", help: "Requests in the queue.", read: () => admission.waitingCount },
+    {
+      name: "minicpmv_picture_cache_bytes",
+      help: "Encoded pictures that are kept.",
+      read: () => options.engine()?.pictureCache?.().bytes ?? 0,
+    },
+    {
+      name: "minicpmv_picture_cache_limit_bytes",
+      help: "Encoded pictures that may be kept.",
+      read: () => options.engine()?.pictureCache?.().mostBytes ?? 0,
+    },
     { name: "process_resident_memory_bytes", help: "Resident memory.", read: () => process.memoryUsage.rss() },
   ]);
   const end = new AbortController();

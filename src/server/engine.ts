@@ -117,6 +117,8 @@ export interface ChatEngine {
   readonly info: EngineInfo;
   /** Parts as they come, the end always last. Throws what the library throws; AbortedError after the signal fires. */
   answer(request: EngineRequest): AsyncIterable<EnginePart>;
+  /** Encoded pictures that are kept: bytes now, and at most. */
+  pictureCache?(): { readonly bytes: number; readonly mostBytes: number };
   /** Cost of a prompt without running it. */
   cost(input: EngineInput): Promise<PromptCost>;
   tokenize(text: string, options: { readonly addSpecial: boolean; readonly parseSpecial: boolean }): readonly number[];

@@ -36,6 +36,7 @@ export function modelEngine(model: Model, options: ModelEngineOptions): ChatEngi
     info: infoOf(model, options),
     answer: (request) =>
       request.input.kind === "text" ? continueText(model, request.input.prompt, request) : answerChat(model, request),
+    pictureCache: () => model.pictureCache,
     cost: async (input) => {
       if (input.kind === "text") return { tokens: tokenizer.encode(input.prompt).length, pictures: [] };
       const { total } = await model.countTokens(messagesOf(input.messages), { thinking: input.thinking });

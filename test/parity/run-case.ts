@@ -113,25 +113,37 @@ export async function bindCase(
   const uses = weightUses([graph]);
   const weights: Record<string, ResidentWeight> = {};
   const states: Record<string, ResidentState> = {};
-  using owned = new DisposableStack();
-  for (const [name, { type, shape, bytes }] of Object.entries(prepared.weights)) {
-    const rowBytes = ((shape[shape.length - 1] ?? 1) / STORAGE_BLOCKS[type].elements) * STORAGE_BLOCKS[type].bytes;
-    const readRows = async (begin: number, end: number) => bytes.slice(begin * rowBytes, end * rowBytes);
-    weights[name] = owned.use(await backend.upload({ name, type, shape, readRows }, { precision, uses: uses[name] }));
-  }
-  for (const name of Object.keys(graph.states)) states[name] = owned.use(backend.createState(graph, name));
-  const executable = owned.use(backend.lower(graph, { weights, states, precision }));
-  const held = owned.move();
-  return {
-    run: async () => {
-      const results: RunResult[] = [];
-      for (const { step, inputs } of prepared.steps) {
-        results.push(await executable.run({ extents: step.extents, inputs }));
-      }
-      return results;
-    },
-    [Symbol.dispose]: () => held.dispose(),
+  // no DisposableStack: WebKit has none
+  const owned: Disposable[] = [];
+  const own = <T extends Disposable>(resource: T): T => {
+    owned.unshift(resource);
+    return resource;
   };
+  const dispose = (): void => {
+    for (const resource of owned) resource[Symbol.dispose]();
+  };
+  try {
+    for (const [name, { type, shape, bytes }] of Object.entries(prepared.weights)) {
+      const rowBytes = ((shape[shape.length - 1] ?? 1) / STORAGE_BLOCKS[type].elements) * STORAGE_BLOCKS[type].bytes;
+      const readRows = async (begin: number, end: number) => bytes.slice(begin * rowBytes, end * rowBytes);
+      weights[name] = own(await backend.upload({ name, type, shape, readRows }, { precision, uses: uses[name] }));
+    }
+    for (const name of Object.keys(graph.states)) states[name] = own(backend.createState(graph, name));
+    const executable = own(backend.lower(graph, { weights, states, precision }));
+    return {
+      run: async () => {
+        const results: RunResult[] = [];
+        for (const { step, inputs } of prepared.steps) {
+          results.push(await executable.run({ extents: step.extents, inputs }));
+        }
+        return results;
+      },
+      [Symbol.dispose]: dispose,
+    };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
 }
 
 /** Σ(a − b)² / Σ b² over one output; NaN anywhere gives NaN. */

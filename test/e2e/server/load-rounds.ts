@@ -1,17 +1,20 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Random, seededRandom } from "../../../src/base/random.ts";
-import { chatBody, FOLDER, post } from "./tiny-server.ts";
+import { encodePng } from "../../../src/image/png/encode-png.ts";
+import { rgbImage } from "../../../src/image/rgb-image.ts";
+import { chatBody, post } from "./tiny-server.ts";
 
 const CHILD = fileURLToPath(new URL("./serve-in-child.ts", import.meta.url));
 
 export interface LoadOptions {
   readonly clients: number;
-  readonly seconds: number;
   readonly seed: number;
+  /** When to stop: after a time, or after so many requests. */
+  readonly seconds?: number;
+  readonly requests?: number;
 }
 
 export interface LoadResult {
@@ -30,6 +33,9 @@ export interface LoadResult {
   readonly firstTokenP50Ms: number;
   readonly firstTokenP95Ms: number;
   readonly tokensPerSecond: number;
+  /** Seconds until the picture cache was full; undefined where it never was. */
+  readonly fullAfterSeconds: number | undefined;
+  /** Median resident memory of the first and of the last fifth of the time after warming up. */
   readonly warmMiB: number;
   readonly endMiB: number;
 }
@@ -59,14 +65,22 @@ const ACTS: readonly (readonly [Act, number])[] = [
   ["cut picture", 5],
 ];
 
-/** Memory is compared from here on: code is compiled, buffers have grown. */
-const WARM_SHARE = 0.4;
+/**
+ * Memory is compared from the moment on when the server is warm: the cache of encoded pictures has reached its budget, and
+ * at least this share of the time is over, so that code is compiled and V8's young generation has its size.
+ */
+const WARM_SHARE = 0.3;
+const SAMPLE_MS = 1000;
+/** Different pictures that clients send: more than the cache holds. */
+const PICTURE_COUNT = 400;
+const PICTURE_SIDE = 56;
 
 /** Runs clients of every kind against a server in another process. */
-export async function loadRounds({ clients, seconds, seed }: LoadOptions): Promise<LoadResult> {
+export async function loadRounds(options: LoadOptions): Promise<LoadResult> {
+  const { clients, seed, seconds = Number.POSITIVE_INFINITY, requests = Number.POSITIVE_INFINITY } = options;
   const child = fork(CHILD, [], { stdio: "inherit" });
   const [{ url }] = (await once(child, "message")) as [{ url: string }];
-  const picture = await readFile(`${FOLDER}small.png`);
+  const pictures = await differentPictures(seed);
   const tally: Tally = {
     requests: 0,
     answered: 0,
@@ -79,17 +93,22 @@ export async function loadRounds({ clients, seconds, seed }: LoadOptions): Promi
   };
   const startMs = performance.now();
   const endMs = startMs + seconds * 1000;
-  const warmMs = startMs + WARM_SHARE * seconds * 1000;
-  let warmMiB: number | undefined;
-  const client = async (random: Random): Promise<void> => {
-    while (performance.now() < endMs) {
-      await act({ url, picture, random, tally });
-      if (performance.now() >= warmMs) warmMiB ??= await memoryMiB(url);
+  const samples: Sample[] = [];
+  let isOver = false;
+  const watch = async (): Promise<void> => {
+    while (!isOver) {
+      samples.push({ seconds: (performance.now() - startMs) / 1000, ...(await gauges(url)) });
+      await setTimeout(SAMPLE_MS);
     }
   };
+  const client = async (random: Random): Promise<void> => {
+    while (performance.now() < endMs && tally.requests < requests) await act({ url, pictures, random, tally });
+  };
+  const watching = watch();
   await Promise.all(Array.from({ length: clients }, (_, i) => client(seededRandom(seed + i))));
   const tookSeconds = (performance.now() - startMs) / 1000;
-  const endMiB = await memoryMiB(url);
+  isOver = true;
+  await watching;
   const exited = once(child, "exit");
   child.send("stop");
   await exited;
@@ -101,14 +120,54 @@ export async function loadRounds({ clients, seconds, seed }: LoadOptions): Promi
     firstTokenP50Ms: quantile(firstTokenMs, 0.5),
     firstTokenP95Ms: quantile(firstTokenMs, 0.95),
     tokensPerSecond: tokens / tookSeconds,
-    warmMiB: warmMiB ?? endMiB,
-    endMiB,
+    ...growthOf(samples, tookSeconds),
   };
+}
+
+interface Gauges {
+  readonly memoryMiB: number;
+  readonly isFull: boolean;
+}
+
+interface Sample extends Gauges {
+  readonly seconds: number;
+}
+
+function growthOf(
+  samples: readonly Sample[],
+  tookSeconds: number,
+): Pick<LoadResult, "fullAfterSeconds" | "warmMiB" | "endMiB"> {
+  const full = samples.find(({ isFull }) => isFull)?.seconds;
+  const warm = samples.filter(({ seconds }) => seconds >= Math.max(full ?? 0, WARM_SHARE * tookSeconds));
+  const fifth = Math.max(1, Math.floor(warm.length / 5));
+  const median = (some: readonly Sample[]): number =>
+    quantile(
+      some.map(({ memoryMiB }) => memoryMiB).sort((a, b) => a - b),
+      0.5,
+    );
+  return { fullAfterSeconds: full, warmMiB: median(warm.slice(0, fifth)), endMiB: median(warm.slice(-fifth)) };
+}
+
+/** Gray noise, each of its own. */
+function differentPictures(seed: number): Promise<readonly Uint8Array[]> {
+  const random = seededRandom(seed);
+  const side = PICTURE_SIDE;
+  return Promise.all(
+    Array.from({ length: PICTURE_COUNT }, () =>
+      encodePng(
+        rgbImage(
+          side,
+          side,
+          Uint8Array.from({ length: side * side * 3 }, () => 64 * random.next()),
+        ),
+      ),
+    ),
+  );
 }
 
 interface Scene {
   readonly url: string;
-  readonly picture: Uint8Array;
+  readonly pictures: readonly Uint8Array[];
   readonly random: Random;
   readonly tally: Tally;
 }
@@ -147,14 +206,14 @@ function chosen(random: Random): Act {
   return "stream";
 }
 
-function bodyOf(what: Act, { picture, random }: Scene): string {
+function bodyOf(what: Act, { pictures, random }: Scene): string {
   if (what === "bad json") return '{"messages": [';
   const tokens = 8 + Math.floor(random.next() * 56);
   const text = "ab ".repeat(1 + Math.floor(random.next() * 20));
   const isPlain = (what === "stream" || what === "whole" || what === "leave") && random.next() < 0.5;
   const stream = what !== "whole";
   if (isPlain) return chatBody(text, tokens, { stream, ignore_eos: true });
-  const bytes = new Uint8Array(picture);
+  const bytes = new Uint8Array(pictures[Math.floor(random.next() * pictures.length)]);
   if (what === "huge picture") new DataView(bytes.buffer).setUint32(16, 60_000);
   const sent = what === "cut picture" ? bytes.subarray(0, bytes.length >> 1) : bytes;
   const image_url = { url: `data:image/png;base64,${Buffer.from(sent).toString("base64")}` };
@@ -198,9 +257,13 @@ async function readStream(
   } else tally.lost.push(`stream: ${reply.status} ${text.slice(-200)}`);
 }
 
-async function memoryMiB(url: string): Promise<number> {
+async function gauges(url: string): Promise<Gauges> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(/^process_resident_memory_bytes (\d+)$/m.exec(text)?.[1]) / 2 ** 20;
+  const read = (name: string): number => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1]);
+  const [kept, most] = [read("minicpmv_picture_cache_bytes"), read("minicpmv_picture_cache_limit_bytes")];
+  // a picture more would not fit
+  const isFull = kept > most - 2 ** 17;
+  return { memoryMiB: read("process_resident_memory_bytes") / 2 ** 20, isFull };
 }
 
 function quantile(sorted: readonly number[], share: number): number {

@@ -2,6 +2,8 @@
 import { startTinyServer } from "./tiny-server.ts";
 
 const tiny = await startTinyServer({
+  // few enough that a load of many different pictures fills it and goes on
+  pictureCacheBytes: 2 ** 21,
   settings: { queueLength: 8, pictures: { maxBytes: 2 ** 20, maxPixels: 2 ** 20 } },
 });
 process.send?.({ url: tiny.url });

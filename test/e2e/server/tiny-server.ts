@@ -14,8 +14,11 @@ export interface TinyServer extends AsyncDisposable {
 
 export const PARALLEL = 4;
 
-export async function startTinyServer(options: Partial<ServeOptions> = {}): Promise<TinyServer> {
+export async function startTinyServer(
+  options: Partial<ServeOptions> & { readonly pictureCacheBytes?: number } = {},
+): Promise<TinyServer> {
   const loaded = await loadEngine(`${FOLDER}model.safetensors`, {
+    pictureCacheBytes: options.pictureCacheBytes,
     id: "tiny",
     parallelCount: PARALLEL,
     contextLength: 2048,
