@@ -1,4 +1,4 @@
-import { PATCH_SIZE, PATCH_VALUES, type Patches } from "../../src/image/patchify.ts";
+import type { Patches } from "../../src/image/patchify.ts";
 import { bicubicTaps } from "../../src/image/resize/axis-taps.ts";
 import { fixedTaps } from "../../src/image/resize/fixed-taps.ts";
 import type { Size } from "../../src/image/rgb-image.ts";
@@ -15,15 +15,20 @@ export interface GrayImage extends Size {
 const BITS = 22; // as in src/image/resize/pillow-bicubic.ts
 
 /** Patches of the wanted views of a gray picture, as patchify gives them for its three equal channels. */
-export function grayViews(image: GrayImage, plan: SlicePlan, isWanted: (view: number) => boolean): Patches[] {
+export function grayViews(
+  image: GrayImage,
+  plan: SlicePlan,
+  { patchSize, isWanted }: { readonly patchSize: number; readonly isWanted: (view: number) => boolean },
+): Patches[] {
   const views: Patches[] = [];
-  if (isWanted(0)) views.push(grayPatches(resizeGray(image, plan.overview), { x: 0, y: 0, ...plan.overview }));
+  const cut = (from: GrayImage, place: Place): number => views.push(grayPatches(from, place, patchSize));
+  if (isWanted(0)) cut(resizeGray(image, plan.overview), { x: 0, y: 0, ...plan.overview });
   if (plan.sliced === undefined) return views;
   const { grid, refined, slice } = plan.sliced;
   const whole = resizeGray(image, refined);
   for (let i = 0; i < grid.rows * grid.columns; i++) {
     const [x, y] = [(i % grid.columns) * slice.width, Math.floor(i / grid.columns) * slice.height];
-    if (isWanted(i + 1)) views.push(grayPatches(whole, { x, y, ...slice }));
+    if (isWanted(i + 1)) cut(whole, { x, y, ...slice });
   }
   return views;
 }
@@ -68,23 +73,25 @@ function grayRows(image: GrayImage, height: number): GrayImage {
 
 const LEVELS = Float32Array.from({ length: 256 }, (_, pixel) => Math.fround(Math.fround(pixel / 255) - 0.5) / 0.5);
 
-function grayPatches(
-  image: GrayImage,
-  { x, y, width, height }: Size & { readonly x: number; readonly y: number },
-): Patches {
-  const grid = { rows: height / PATCH_SIZE, columns: width / PATCH_SIZE };
-  const values = new Float32Array(grid.rows * grid.columns * PATCH_VALUES);
-  const area = PATCH_SIZE ** 2;
+interface Place extends Size {
+  readonly x: number;
+  readonly y: number;
+}
+
+function grayPatches(image: GrayImage, { x, y, width, height }: Place, side: number): Patches {
+  const grid = { rows: height / side, columns: width / side };
+  const values = new Float32Array(grid.rows * grid.columns * 3 * side ** 2);
+  const area = side ** 2;
   let out = 0;
   for (let row = 0; row < grid.rows; row++) {
     for (let column = 0; column < grid.columns; column++) {
-      for (let line = 0; line < PATCH_SIZE; line++) {
-        const from = (y + row * PATCH_SIZE + line) * image.width + x + column * PATCH_SIZE;
-        for (let i = 0; i < PATCH_SIZE; i++) values[out + line * PATCH_SIZE + i] = LEVELS[image.data[from + i]];
+      for (let line = 0; line < side; line++) {
+        const from = (y + row * side + line) * image.width + x + column * side;
+        for (let i = 0; i < side; i++) values[out + line * side + i] = LEVELS[image.data[from + i]];
       }
       values.copyWithin(out + area, out, out + area);
       values.copyWithin(out + 2 * area, out, out + area);
-      out += PATCH_VALUES;
+      out += 3 * area;
     }
   }
   return { values, grid };

@@ -1,10 +1,11 @@
-import { PATCH_VALUES, type Patches } from "../../src/image/patchify.ts";
+import type { Patches } from "../../src/image/patchify.ts";
 import { resamplerEncoder } from "../../src/model/vision/connector.ts";
 import type { PackInputs } from "../../src/train/trainer.ts";
 import type { PackShape } from "../../src/train/training-graph.ts";
 import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
 import { ILLEGIBLE, type PreparedSample } from "./prepare.ts";
 
+const PATCH_VALUES = 3 * POCKET.vision.patchSize ** 2;
 const QUERIES = POCKET.resampler.queryCount;
 /** Rows that a view has in a pack: equal for all, so that attention of a pack is a batch of equal blocks. */
 function blockOf({ patches, views }: PackShape): number {
@@ -117,7 +118,10 @@ export function packInputs(pack: Pack, { shape, parts, textScale, denseScale, qu
     keyRows: inBlocks("keyRows", 1),
     keyColumns: inBlocks("keyColumns", 1),
     queryIds: Int32Array.from({ length: rows }, (_, i) => i % QUERIES),
-    querySpans: Int32Array.from({ length: 2 * rows }, (_, i) => querySpan(views, Math.floor(i / 2 / QUERIES), block)[i % 2]),
+    querySpans: Int32Array.from(
+      { length: 2 * rows },
+      (_, i) => querySpan(views, Math.floor(i / 2 / QUERIES), block)[i % 2],
+    ),
     ...(parts === "dense" ? {} : textInputs(pack, shape, textScale)),
   };
 }

@@ -2,9 +2,9 @@ import { inverseFrequencies } from "../../src/nn/rotary-frequencies.ts";
 import type { DenseHead, TrainedModel } from "../../src/train/training-graph.ts";
 import { SPECIAL_TOKENS } from "./vocabulary.ts";
 
-/** Side of the square whose area one view aims at: nine slices hold a receipt of 50 lines at 20 pixels a line. */
-export const POCKET_RESOLUTION = 224;
-export const POCKET_SLICES = 9;
+/** Side of the square whose area one view aims at: sixteen slices hold a receipt of 50 lines at 20 pixels a line. */
+export const POCKET_RESOLUTION = 168;
+export const POCKET_SLICES = 16;
 
 const WIDTH = 256;
 const HEADS = 4;
@@ -16,11 +16,12 @@ export const POCKET_VOCABULARY = 288;
 /** The embedded model: the family's architecture (tower, resampler, Qwen2-type decoder as V-2.6's), small. */
 export const POCKET: TrainedModel = {
   vision: {
-    width: 256,
+    width: 192,
     layerCount: 4,
     headCount: 4,
-    feedForward: 768,
-    patchSize: 14,
+    feedForward: 576,
+    // a printed character of 10 × 14 pixels is seen in two to four patches; in patches of 14 it shares one with its neighbours
+    patchSize: 8,
     tableSide: 70,
     eps: 1e-6,
     positions: "navit",
@@ -63,12 +64,12 @@ export const CHARACTERS: readonly string[] = [
   ..."€–—•…“”‘’ŒœŠšŽžŸĄąĆćĘęŁłŃńŚśŹźŻżŐőŰűĞğİıŞş",
 ];
 
-/** Parts of the view that a query's labels stand for: a query of an 8 × 8 arrangement covers about 28 × 28 pixels. */
-export const QUERY_CELLS = { across: 4, down: 2 } as const;
+/** Parts of the view that a query's labels stand for: a query of an 8 × 8 arrangement covers about 21 × 21 pixels. */
+export const QUERY_CELLS = { across: 3, down: 2 } as const;
 
 export const POCKET_DENSE: DenseHead = {
   classCount: 256,
-  cellsPerPatch: 2,
+  cellsPerPatch: 1,
   cellsPerQuery: QUERY_CELLS.across * QUERY_CELLS.down,
 };
 

@@ -6,7 +6,7 @@ import { sliceViews } from "../../src/image/views.ts";
 import type { Tokenizer } from "../../src/tokenizer/tokenizer.ts";
 import type { Pixels, Sample } from "./data/types.ts";
 import { grayViews } from "./gray-views.ts";
-import { CHARACTERS, POCKET, POCKET_RESOLUTION, POCKET_SLICES, QUERY_CELLS } from "./pocket-model.ts";
+import { CHARACTERS, POCKET, POCKET_DENSE, POCKET_RESOLUTION, POCKET_SLICES, QUERY_CELLS } from "./pocket-model.ts";
 
 /** A sample as the model sees it. */
 export interface PreparedSample {
@@ -16,14 +16,15 @@ export interface PreparedSample {
   readonly supervised: readonly boolean[];
   /** Places among `ids` of each view's first visual token. */
   readonly visualStarts: readonly number[];
-  /** Character class of each cell of each view: [view][patch · 2 + half]. */
+  /** Character class of each cell of each view: [view][patch · cells + cell]. */
   readonly cells: readonly Uint8Array[];
   /** The same classes for the parts of a view that each query stands for: [view][query · cells + cell]. */
   readonly queryCells: readonly Uint8Array[];
 }
 
+const PATCH = POCKET.vision.patchSize;
 /** Cells side by side in a patch. */
-const CELLS = 2;
+const CELLS = POCKET_DENSE.cellsPerPatch;
 /** Label of a cell whose print is too small in this view to be read: no loss is taken there. */
 export const ILLEGIBLE = 255;
 /** Height of ordinary print, in pixels of a view, from which its characters can be told apart. */
@@ -57,13 +58,13 @@ export function legibleViews(sample: Sample): PreparedSample {
 }
 
 function planOf({ image }: Sample): SlicePlan {
-  return slicePlan(image, { granule: 14, maxSlices: POCKET_SLICES, scaleResolution: POCKET_RESOLUTION });
+  return slicePlan(image, { granule: PATCH, maxSlices: POCKET_SLICES, scaleResolution: POCKET_RESOLUTION });
 }
 
 /** Where each view of a picture lies: overview, then slices row by row. */
 function frames({ image }: Sample, { overview, sliced }: SlicePlan): ViewFrame[] {
   const frame = (size: Size, whole: Size, offset: ViewFrame["offset"]): ViewFrame => ({
-    grid: { rows: size.height / 14, columns: size.width / 14 },
+    grid: { rows: size.height / PATCH, columns: size.width / PATCH },
     scaleX: whole.width / image.width,
     scaleY: whole.height / image.height,
     offset,
@@ -89,8 +90,8 @@ function labelledViews(
   const { image } = sample;
   const views =
     image.channels === 1
-      ? grayViews(image, plan, (view) => wanted[view])
-      : sliceViews(rgbOf(image), plan).flatMap((view, i) => (wanted[i] ? [patchify(view)] : []));
+      ? grayViews(image, plan, { patchSize: PATCH, isWanted: (view) => wanted[view] })
+      : sliceViews(rgbOf(image), plan).flatMap((view, i) => (wanted[i] ? [patchify(view, "stepwise", PATCH)] : []));
   const kept = list.map((_, i) => i).filter((i) => wanted[i]);
   return {
     views,
@@ -146,9 +147,9 @@ interface ViewFrame {
   readonly offset: { readonly x: number; readonly y: number };
 }
 
-/** For each half patch, the character that covers most of it. */
+/** For each cell of each patch, the character that covers most of it. */
 function cellLabels(sample: Sample, { grid: { rows, columns }, scaleX, scaleY, offset }: ViewFrame): Uint8Array {
-  const cellWidth = 14 / CELLS;
+  const cellWidth = PATCH / CELLS;
   const across = columns * CELLS;
   const labels = new Uint8Array(rows * across);
   const isLegible = typicalHeight(sample) * scaleY >= LEGIBLE_PIXELS;
@@ -158,8 +159,8 @@ function cellLabels(sample: Sample, { grid: { rows, columns }, scaleX, scaleY, o
     if (label === undefined) continue;
     const left = (x0 * scaleX - offset.x) / cellWidth;
     const right = (x1 * scaleX - offset.x) / cellWidth;
-    const top = (y0 * scaleY - offset.y) / 14;
-    const bottom = (y1 * scaleY - offset.y) / 14;
+    const top = (y0 * scaleY - offset.y) / PATCH;
+    const bottom = (y1 * scaleY - offset.y) / PATCH;
     for (let r = Math.max(0, Math.floor(top)); r < Math.min(rows, Math.ceil(bottom)); r++) {
       for (let c = Math.max(0, Math.floor(left)); c < Math.min(across, Math.ceil(right)); c++) {
         const area = (Math.min(c + 1, right) - Math.max(c, left)) * (Math.min(r + 1, bottom) - Math.max(r, top));

@@ -1,5 +1,5 @@
 import { sineRow } from "../../src/model/vision/resampler.ts";
-import { POCKET } from "./pocket-model.ts";
+import { POCKET, POCKET_RESOLUTION } from "./pocket-model.ts";
 
 // A tower and a resampler without pre-training spend most of a small budget on learning where to look. They begin with
 // that knowledge instead: half of the width carries positions, half the patch, heads look at neighbouring patches, and each
@@ -15,41 +15,23 @@ const FREQUENCIES = POSITIONS / 4;
 const POSITION_SIZE = 0.35;
 /** The last dims hold constants, so that the norm of an empty patch is not much smaller than that of a full one. */
 const CONSTANTS = 8;
-const CONSTANT_SIZE = 2.8;
-/** Periods of 4 to 210 of the table's buckets; a patch of a square view is 4.4 buckets wide. */
+const CONSTANT_SIZE = 2.4;
+/** Periods of 4 to 210 of the table's buckets; a patch of a square view is 3.3 buckets wide. */
 const OMEGAS = Array.from({ length: FREQUENCIES }, (_, i) => 1.5 * 0.02 ** (i / (FREQUENCIES - 1)));
-const PATCH_BUCKETS = tableSide / 16;
+const PATCH_BUCKETS = tableSide / (POCKET_RESOLUTION / patchSize);
 /** How much of the random start stays where a structure is written over it. */
 const RANDOM_SHARE = 0.2;
 /** Gain of a head's query and key: one patch further costs about three units of its logit. */
-const HEAD_GAIN = 3;
+const HEAD_GAIN = 3.3;
 const RESAMPLER_GAIN = 1.5;
 
 /** Where the heads of each layer look first, in patches [right, down]; a missing one stays random. */
-const NEIGHBOURS: readonly (readonly (readonly [number, number])[])[] = [
-  [
-    [-1, 0],
-    [1, 0],
-    [0, -1],
-    [0, 1],
-  ],
-  [
-    [-1, 0],
-    [1, 0],
-    [0, -1],
-    [0, 1],
-  ],
-  [
-    [-2, 0],
-    [2, 0],
-    [0, -2],
-    [0, 2],
-  ],
-  [
-    [-3, 0],
-    [3, 0],
-  ],
-];
+const NEIGHBOURS: readonly (readonly (readonly [number, number])[])[] = [1, 2, 3].map((step) => [
+  [-step, 0],
+  [step, 0],
+  [0, -step],
+  [0, step],
+]);
 
 /** Writes the start over random weights, in place. */
 export function startWeights(weights: Weights): void {
@@ -70,7 +52,7 @@ function startPatches(weights: Weights): void {
     .slice(0, width - POSITIONS - CONSTANTS);
   const pixels = patchSize ** 2;
   for (const [k, [u, v]] of waves.entries()) {
-    const gain = ((0.4 + 0.24 * Math.hypot(u, v)) * 2) / patchSize / 3;
+    const gain = ((0.7 + 0.74 * Math.hypot(u, v)) * 2) / patchSize / 3;
     const row = (POSITIONS + k) * 3 * pixels;
     let white = 0;
     for (let i = 0; i < pixels; i++) {
@@ -192,8 +174,8 @@ function startResampler(weights: Weights): void {
   scaleAll(queries, 0.05);
   for (let q = 0; q < side * side; q++) {
     // a patch's bucket is its left and upper edge
-    const x = (q % side) * cell + cell / 4;
-    const y = Math.floor(q / side) * cell + cell / 4;
+    const x = ((q % side) + 0.5) * cell - PATCH_BUCKETS / 2;
+    const y = (Math.floor(q / side) + 0.5) * cell - PATCH_BUCKETS / 2;
     for (const [i, value] of pattern(x, y, omegas).entries()) queries[q * D + places.flat()[i]] = value;
   }
   for (let head = 0; head < POCKET.resampler.headCount; head++) startQueryHead(weights, { head, omegas, places, cell });

@@ -46,6 +46,7 @@ export function pictureRule({ slicing, encoder }: ModelDescription, control: Pic
     },
     arithmetic,
     tokens,
+    patchSize: encoder.config.patchSize,
   };
 }
 

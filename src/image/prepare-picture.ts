@@ -16,6 +16,8 @@ export interface PictureRule {
    */
   readonly arithmetic: "pillow" | "torchvision";
   readonly tokens: TokenRule;
+  /** Side of a patch in pixels: 14 in every release, and where it is absent. */
+  readonly patchSize?: number;
 }
 
 /** A picture ready for the vision encoder. */
@@ -46,7 +48,7 @@ export function preparePicture(image: RgbImage, rule: PictureRule): PreparedPict
   const pixels = sliceViews(image, plan, resize);
   return {
     plan,
-    views: pixels.map((view) => patchify(view, normalisation)),
+    views: pixels.map((view) => patchify(view, normalisation, rule.patchSize)),
     tokens: pixels.map((view) => viewTokens(view, rule.tokens)),
   };
 }

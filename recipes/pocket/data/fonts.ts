@@ -85,6 +85,13 @@ function pickFaceName(random: Random, family: FontFamily, weight: "regular" | "b
   return weight === "regular" || chance(random, 0.5) ? "400-normal" : pick(random, family.faces);
 }
 
+/** A family by its name, in its regular face. Throws RangeError for a name that is not there. */
+export function faceNamed(name: string): Face {
+  const family = byName.get(name);
+  if (family === undefined) throw new RangeError(`There is no font family "${name}" in fonts.json.`);
+  return faceOf(family, "400-normal");
+}
+
 /** The same family in bold, or the face itself where it has none. */
 export function boldOf(face: Face): Face {
   const bold = boldFaces.find((name) => face.family.faces.includes(name));

@@ -1,4 +1,4 @@
-import { canPrint, type Face, pickFace } from "./fonts.ts";
+import { canPrint, type Face, faceNamed, pickFace } from "./fonts.ts";
 import type { Compose, KindContext } from "./kind.ts";
 import { type Colours, inkColours } from "./palette.ts";
 import { between, chance, integer, pick } from "./random.ts";
@@ -8,15 +8,15 @@ import { phrase } from "./words.ts";
 
 /** Sides in pixels whose product is about one view's area: such a picture is seen as it is, neither cut nor resized. */
 const SIDES: readonly (readonly [number, number])[] = [
-  [224, 224],
-  [210, 238],
-  [238, 210],
-  [196, 252],
-  [252, 196],
-  [182, 266],
-  [266, 182],
-  [308, 154],
-  [448, 112],
+  [168, 168],
+  [160, 176],
+  [176, 160],
+  [144, 192],
+  [192, 144],
+  [136, 200],
+  [208, 128],
+  [232, 120],
+  [344, 80],
 ];
 
 interface Style {
@@ -30,7 +30,10 @@ function style({ random, stage, splits }: KindContext): Style {
   const [low, high] = stage.fontPixels;
   const size = low * (high / low) ** random.next();
   return {
-    face: pickFace(random, { split: splits.fonts, mono: 0.25 }),
+    face:
+      stage.families === undefined
+        ? pickFace(random, { split: splits.fonts, mono: 0.25 })
+        : faceNamed(pick(random, stage.families)),
     size,
     stretch: chance(random, 0.25) ? between(random, 0.8, 1.25) : 1,
     tracking: chance(random, 0.1) ? between(random, 0.02, 0.15) * size : 0,
@@ -38,10 +41,12 @@ function style({ random, stage, splits }: KindContext): Style {
 }
 
 /** Words and values side by side, more of them than a line holds. */
-function words({ random, splits }: KindContext, face: Face): string {
-  const text = chance(random, 0.5)
-    ? lineText(random, { low: 3, high: 24, split: splits.values })
-    : phrase(random, integer(random, 6, 24), chance(random, 0.08) ? 0.5 : 0);
+function words({ random, stage, splits }: KindContext, face: Face): string {
+  const kinds = stage.lineKinds;
+  const text =
+    kinds !== undefined || chance(random, 0.5)
+      ? lineText(random, { low: 3, high: 24, split: splits.values, ...(kinds && { kinds }) })
+      : phrase(random, integer(random, 6, 24), chance(random, 0.08) ? 0.5 : 0);
   const cased = face.family.caps || chance(random, 0.15) ? text.toUpperCase() : text;
   return canPrint(face, cased) ? cased : cased.replace(/[^\u0020-\u007e]/g, "");
 }

@@ -98,6 +98,8 @@ export interface Stage {
   readonly items: readonly [number, number];
   /** Questions per picture, inclusive. */
   readonly turns: readonly [number, number];
+  /** Families that sheets and pages are printed in; all of the split when absent. */
+  readonly families?: readonly string[];
   /** Exact picture size for kind "line", where the trainer wants one shape; otherwise the picture fits its text. */
   readonly lineCanvas?: { readonly width: number; readonly height: number };
 }

@@ -1,4 +1,4 @@
-import { PATCH_VALUES, type Patches, type PatchGrid } from "../../image/patchify.ts";
+import type { Patches, PatchGrid } from "../../image/patchify.ts";
 
 /** (begin, end) of runs laid one after another. */
 export function spansOf(counts: readonly number[]): readonly (readonly [number, number])[] {
@@ -44,18 +44,19 @@ export function sum(counts: readonly number[]): number {
   return counts.reduce((total, n) => total + n, 0);
 }
 
-/** Pixels of views one after another, each in `rowCounts[i]` rows: [Σ rows, 588]. Rows past a view's own are zero. */
+/** Pixels of views one after another, each in `rowCounts[i]` rows: [Σ rows, 3 · size²]. Rows past a view's own are zero. */
 export function joinPatches(
   views: readonly Patches[],
   rowCounts: readonly number[] = views.map(({ grid }) => patchCount(grid)),
 ): Float32Array {
-  const total = sum(rowCounts) * PATCH_VALUES;
+  const valueCount = views.length === 0 ? 0 : views[0].values.length / patchCount(views[0].grid);
+  const total = sum(rowCounts) * valueCount;
   if (views.length === 1 && views[0].values.length === total) return views[0].values;
   const joined = new Float32Array(total);
   let at = 0;
   for (const [i, { values }] of views.entries()) {
     joined.set(values, at);
-    at += rowCounts[i] * PATCH_VALUES;
+    at += rowCounts[i] * valueCount;
   }
   return joined;
 }
