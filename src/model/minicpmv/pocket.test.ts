@@ -23,7 +23,7 @@ async function describe(change: Readonly<Record<string, unknown>>) {
 test("files that name themselves minicpmv/pocket are described as the built-in model", async () => {
   const model = await describe({ _name_or_path: "minicpmv/pocket", slice_config: { scale_resolution: 224 } });
   expect(model.title).toBe("pocket, the built-in reader of printed text");
-  expect(model.slicing).toEqual({ kind: "adaptive", granule: 14, maxSlices: 9, resolution: 224 });
+  expect(model.slicing).toEqual({ kind: "adaptive", granule: 14, maxSlices: 16, resolution: 224 });
   expect(model.generation.temperature).toBe(0);
 });
 
