@@ -16,6 +16,9 @@ export interface BuiltPrompt {
   readonly startsThinking: boolean;
 }
 
+/** What a prompt has to know of a picture. */
+export type PromptPicture = Pick<PlacedPicture, "prepared" | "serial">;
+
 /** Rows that one picture may have, in the numbering of keys. */
 const KEY_STRIDE = 2 ** 20;
 
@@ -25,7 +28,7 @@ export function buildPrompt(
     readonly template: ChatTemplate;
     readonly tokenizer: Tokenizer;
     readonly messages: readonly ChatMessage[];
-    readonly pictures: readonly PlacedPicture[];
+    readonly pictures: readonly PromptPicture[];
   },
   options: PromptOptions = {},
 ): BuiltPrompt {
@@ -52,6 +55,6 @@ export function buildPrompt(
   return { ids, visualAt, keys, startsThinking };
 }
 
-function planOf({ prepared }: PlacedPicture): PicturePlan {
+function planOf({ prepared }: PromptPicture): PicturePlan {
   return { viewTokenCounts: prepared.tokens, grid: prepared.plan.sliced?.grid };
 }

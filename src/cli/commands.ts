@@ -15,6 +15,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   tokenize: async () => (await import("./commands/tokenize.ts")).tokenizeCommand,
   bench: async () => (await import("./commands/bench.ts")).benchCommand,
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand,
+  imatrix: async () => (await import("./commands/imatrix.ts")).imatrixCommand,
   quantize: async () => (await import("./commands/quantize.ts")).quantizeCommand,
   train: async () => (await import("./commands/train.ts")).trainCommand,
   demo: async () => (await import("./commands/demo.ts")).demoCommand,

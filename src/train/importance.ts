@@ -29,7 +29,7 @@ export function importanceTaps(graph: Graph): ImportanceTaps {
   return { graph: { ...graph, taps: { ...graph.taps, ...taps } }, taps: Object.keys(taps), readers };
 }
 
-/** Adds what one replay of the tapped graph read to the matrix, weight by weight under `nameOf(weight)`. */
+/** Adds what one replay of the tapped graph read to the matrix, weight by weight under `nameOf(weight)`; weights without a name are left out. */
 export function collectImportance(
   collector: ImportanceCollector,
   { graph, readers }: ImportanceTaps,
@@ -37,11 +37,14 @@ export function collectImportance(
     result,
     extents,
     nameOf = (name) => name,
-  }: { readonly result: RunResult; readonly extents: Extents; readonly nameOf?: (name: string) => string },
+  }: { readonly result: RunResult; readonly extents: Extents; readonly nameOf?: (name: string) => string | undefined },
 ): void {
   for (const [tap, names] of readers) {
     const shape = extentsOf(graph.values[graph.taps[tap]].dims, extents);
     const rows = Float32Array.from(present(result[tap], `tap ${tap}`));
-    for (const name of names) collector.add(nameOf(name), rows, shape[shape.length - 1]);
+    for (const weight of names) {
+      const name = nameOf(weight);
+      if (name !== undefined) collector.add(name, rows, shape[shape.length - 1]);
+    }
   }
 }

@@ -19,6 +19,7 @@ import { dequantise } from "../../weights/quant/dequantise.ts";
 import { WeightReader } from "../../weights/weight-reader.ts";
 import { CHAT_FORMS, type ChatForm } from "../data/encode-chat.ts";
 import type { TrainedModel } from "../training-graph.ts";
+import { type GgufPair, openGgufPair } from "./gguf-weights.ts";
 
 /** What training has to know of a version besides its shapes. */
 interface Trainable {
@@ -48,7 +49,7 @@ export interface BaseModel extends Trainable {
 /** Files that are handed on with new weights where they are there. */
 const COPIED = ["tokenizer_config.json", "preprocessor_config.json", "generation_config.json"];
 
-/** Opens a folder in the published form, with weights or without. Throws UnsupportedError for versions that cannot be trained here. */
+/** Opens a folder in the published form, with safetensors, a GGUF pair or no weights. Throws UnsupportedError for versions that cannot be trained here. */
 export async function openBaseModel(folder: string): Promise<BaseModel> {
   const read = (name: string): Promise<string> => readFile(join(folder, name), "utf8");
   const texts: Record<string, string> = {
@@ -59,12 +60,16 @@ export async function openBaseModel(folder: string): Promise<BaseModel> {
     const text = await read(name).catch(() => undefined); // optional in every release
     if (text !== undefined) texts[name] = text;
   }
-  const checkpoint = await openWeights(folder);
+  const { checkpoint, pair } = await openWeights(folder);
+  const close = async (): Promise<void> => {
+    await checkpoint.close();
+    await pair?.close();
+  };
   const config = new ConfigJson(JSON.parse(texts["config.json"]));
   const description = await describeModel({ config, language: checkpoint }, { positions: "ownStrip" });
   const trainable = TRAINABLE[description.version];
   if (trainable === undefined) {
-    await checkpoint.close();
+    await close();
     throw new UnsupportedError(
       `${description.title} cannot be trained here.`,
       `Start from one of: ${Object.keys(TRAINABLE).join(", ")}.`,
@@ -83,25 +88,27 @@ export async function openBaseModel(folder: string): Promise<BaseModel> {
   };
 }
 
-async function openWeights(folder: string): Promise<Checkpoint> {
+/** Weights of a folder; without `tensors` where there are none and training starts anew. */
+interface StartWeights {
+  readonly checkpoint: Checkpoint;
+  /** Of a GGUF pair. */
+  readonly pair?: GgufPair;
+}
+
+async function openWeights(folder: string): Promise<StartWeights> {
   const open = (name: string) => openFileSource(join(folder, name));
   const found = await readdir(folder);
   const first = ["model.safetensors", "model.safetensors.index.json"].find((name) => found.includes(name));
-  if (first !== undefined) return openCheckpoint(await open(first), { openSibling: open });
-  const others = found.filter((name) => /\.(gguf|safetensors|bin)$/.test(name));
-  if (others.length > 0) {
-    throw new UnsupportedError(
-      `${folder} has ${others.join(", ")} and no model.safetensors.`,
-      "Training starts from safetensors: take the original release, or remove the files to start with fresh weights.",
-    );
-  }
-  return new Checkpoint({
-    fileName: "model.safetensors",
-    container: "safetensors",
-    metadata: new Metadata("model.safetensors", new Map()),
-    tensors: [],
-    sources: [],
-  });
+  if (first !== undefined) return { checkpoint: await openCheckpoint(await open(first), { openSibling: open }) };
+  const pair = await openGgufPair(folder, found);
+  return { checkpoint: noCheckpoint(), ...(pair === undefined ? {} : { pair }) };
+}
+
+/** A checkpoint without tensors: config.json alone says what the model is. */
+function noCheckpoint(): Checkpoint {
+  const fileName = "model.safetensors";
+  const metadata = new Metadata(fileName, new Map());
+  return new Checkpoint({ fileName, container: "safetensors", metadata, tensors: [], sources: [] });
 }
 
 async function readWeights(

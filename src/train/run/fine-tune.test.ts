@@ -116,6 +116,18 @@ test("a folder without weights is trained from nothing: characters, then text, t
   await written.close();
 }, 60_000);
 
+// would catch: a pair's swapped feed-forward names or transposed projection taken as they lie, which trains a broken model
+test("a GGUF pair gives the weights of the safetensors that it was made from", async () => {
+  for (const name of ["config.json", "tokenizer.json", "gguf/model-f16.gguf", "gguf/mmproj-model-f16.gguf"])
+    await copyFile(join(LADDER, "v2.6", name), join(folder, name.replace("gguf/", "")));
+  const [pair, published] = [await openBaseModel(folder), await openBaseModel(join(LADDER, "v2.6"))];
+  const graph = GRAPH(published.model);
+  const [ours, theirs] = [await pair.weights(graph), await published.weights(graph)];
+  await Promise.all([pair.close(), published.close()]);
+  expect(Object.keys(ours ?? {})).toEqual(Object.keys(theirs ?? {}));
+  for (const [name, values] of Object.entries(theirs ?? {})) expect(ours?.[name], name).toEqual(values);
+});
+
 test("a recipe without a model to start from is told so", async () => {
   using backend = await createWasmBackend({ decode: dequantise });
   const recipePath = await recipe({ init: undefined });
