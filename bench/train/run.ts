@@ -1,14 +1,18 @@
 // npm run bench -- train [--trial] [--packing] [--torch PYTHON]: a training step on one thread and two, beside PyTorch where a
 // Python that has it is named; with --packing, what packing is worth.
 import { parseArgs } from "node:util";
-import { measure, report, requireQuietMachine, BusyMachineError } from "../../scripts/bench-lib.ts";
+import { BusyMachineError, measure, report, requireQuietMachine } from "../../scripts/bench-lib.ts";
 import { createOnnxBackend } from "../../src/backend/onnx/onnx-backend.ts";
 import { dequantise } from "../../src/weights/quant/dequantise.ts";
 import { packingCases, stepCase } from "./cases.ts";
 import { torchCase } from "./torch-peer.ts";
 
 const { values: args } = parseArgs({
-  options: { trial: { type: "boolean", default: false }, packing: { type: "boolean", default: false }, torch: { type: "string" } },
+  options: {
+    trial: { type: "boolean", default: false },
+    packing: { type: "boolean", default: false },
+    torch: { type: "string" },
+  },
 });
 const isTrial = args.trial;
 // a step takes about a second: few rounds, each of one step of every path

@@ -8,7 +8,13 @@ const SCRIPT = join(import.meta.dirname, "../../reference/train-step.py");
 /** The same step in PyTorch: a process that takes one for every line. `python` has torch installed. */
 export async function torchCase(
   python: string,
-  { mode, threads, name, work, error }: Pick<BenchCase, "name" | "threads" | "work" | "error"> & { mode: "eager" | "compiled" },
+  {
+    mode,
+    threads,
+    name,
+    work,
+    error,
+  }: Pick<BenchCase, "name" | "threads" | "work" | "error"> & { mode: "eager" | "compiled" },
 ): Promise<BenchCase & Disposable> {
   const child = spawn(python, [SCRIPT, mode, String(threads)], {
     stdio: ["pipe", "pipe", "inherit"],

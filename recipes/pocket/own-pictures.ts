@@ -8,7 +8,8 @@ import { FIRST_EVALUATION_SEED } from "./eval-sets.ts";
 import { POCKET_RESOLUTION, POCKET_SLICES } from "./pocket-model.ts";
 import { rgbOf } from "./prepare.ts";
 
-const [model = join(import.meta.dirname, "../../models/pocket"), folder = "../../runs/own-pictures"] = process.argv.slice(2);
+const [model = join(import.meta.dirname, "../../models/pocket"), folder = "../../runs/own-pictures"] =
+  process.argv.slice(2);
 const PICTURES = 50;
 /** Apart from the seeds of every evaluation set. */
 const SEED = FIRST_EVALUATION_SEED + 500_000;

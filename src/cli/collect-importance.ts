@@ -37,6 +37,7 @@ const CHUNK_TOKENS = 512;
 /** Rows of one step: every linear map's input of a step is kept until it ends. */
 const STEP_ROWS = 64;
 const CONTEXT = 4096;
+const TABLE = /position|pos_embed/;
 /** Patches of one view at most: 448² pixels, or an extreme shape. */
 const VIEW_PATCHES = 1280;
 
@@ -54,8 +55,9 @@ export async function collectModelImportance(
   const naming = ggufNaming(files, description);
   const backend = tappingBackend(options.backend, collector, (weight, shape) => {
     const place = (weight.startsWith("llm.") ? naming.language : naming.vision)(weight, shape);
-    // a convolution's kernel has other columns in the file; it is never quantised
-    return place?.shape === undefined ? place?.name : undefined;
+    // a convolution's kernel has other columns in the file; neither it nor a table of positions is ever quantised
+    const isKept = place === undefined || place.shape !== undefined || TABLE.test(place.name);
+    return isKept ? undefined : place.name;
   });
   const run = { files, description, backend, options };
   const prepared = pictures.map((picture) => preparePicture(picture, pictureRule(description)));

@@ -19,7 +19,8 @@ export interface ImportanceTaps {
 export function importanceTaps(graph: Graph): ImportanceTaps {
   const readersOf = new Map<ValueId, string[]>();
   for (const { op, inputs } of graph.nodes) {
-    if (op !== "linear") continue;
+    // x @ W of safetensors is W·x in a GGUF file: what it reads is the same
+    if (op !== "linear" && op !== "transposedLinear") continue;
     const { kind, name } = graph.values[inputs[1]];
     if (kind !== "weight" || name === undefined) continue;
     readersOf.set(inputs[0], [...(readersOf.get(inputs[0]) ?? []), name]);

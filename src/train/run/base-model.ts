@@ -83,8 +83,11 @@ export async function openBaseModel(folder: string): Promise<BaseModel> {
     description,
     tokenizer: tokenizerFromJson(JSON.parse(texts["tokenizer.json"])),
     texts,
-    weights: async (graph) => (checkpoint.names.length === 0 ? undefined : readWeights(checkpoint, description, graph)),
-    close: () => checkpoint.close(),
+    weights: async (graph) => {
+      if (pair !== undefined) return pair.weights(graph);
+      return checkpoint.names.length === 0 ? undefined : readWeights(checkpoint, description, graph);
+    },
+    close,
   };
 }
 

@@ -73,7 +73,11 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuneOutcom
       ...options,
       samples: (stage) => stageSources(stage, here, { base, pictureText: options.pictureText }),
       initial,
-      decode: (ids) => base.tokenizer.decode(ids as readonly TokenId[]),
+      // a table may have more rows than the vocabulary, and before they are learnt not to be they are foretold too
+      decode: (ids) => {
+        const known = (ids as readonly TokenId[]).filter((id) => base.tokenizer.hasToken(id));
+        return base.tokenizer.decode(known);
+      },
     });
     const written = outcome.isComplete
       ? await writeResults(recipe, { base, init, outcome, folder: options.folder })

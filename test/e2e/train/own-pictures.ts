@@ -58,7 +58,12 @@ export async function trainOnOwn(request: OwnPictures, hasWeights: boolean): Pro
   const stage = {
     name: "mine",
     trainable: [],
-    lora: { rank: 8, alpha: 16, targets: "llm\\..*layers\\.\\d+\\.(self_attn|mlp)\\.\\w+_proj", modulesToSave: ["resampler"] },
+    lora: {
+      rank: 8,
+      alpha: 16,
+      targets: "llm\\..*layers\\.\\d+\\.(self_attn|mlp)\\.\\w+_proj",
+      modulesToSave: ["resampler"],
+    },
     resolution: { kind: "adaptive", ...resolution },
     data: [{ name: "mine", file: "mine.jsonl" }],
     samples,
