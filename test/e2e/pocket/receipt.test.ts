@@ -42,7 +42,10 @@ reads(`load() reads the receipt's total${note}`, async () => {
 reads(`an unmodified openai client reads it, streaming and not${note}`, async () => {
   const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: "none" });
   const image_url = { url: `data:image/png;base64,${base64}` };
-  const content = [{ type: "image_url" as const, image_url }, { type: "text" as const, text: question }];
+  const content = [
+    { type: "image_url" as const, image_url },
+    { type: "text" as const, text: question },
+  ];
   const body = { model: "pocket", messages: [{ role: "user" as const, content }] };
   const whole = await client.chat.completions.create(body);
   expect(whole.choices[0].message.content).toContain(total);
