@@ -40,7 +40,7 @@ json("preprocessor_config.json", {
   image_processor_type: "MiniCPMVImageProcessor",
   max_slice_nums: POCKET_SLICES,
   scale_resolution: POCKET_RESOLUTION,
-  patch_size: 14,
+  patch_size: config.patch_size,
   use_image_id: true,
   image_feature_size: config.query_num,
   slice_mode: true,

@@ -33,12 +33,13 @@ test.each([
   const prepared = await preparePicture(rgbOf(sample.image), {
     partition: {
       kind: "sliced",
-      granule: 14,
+      granule: POCKET.vision.patchSize,
       maxSlices: POCKET_SLICES,
       scaleResolution: POCKET_RESOLUTION,
       neverSplit: false,
     },
     arithmetic: "pillow",
+    patchSize: POCKET.vision.patchSize,
     tokens: { kind: "queries", perView: POCKET.resampler.queryCount },
   });
   const picture = { prepared, serial: 0 } as unknown as PlacedPicture;
