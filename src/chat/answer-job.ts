@@ -2,13 +2,13 @@ import { ArgumentError } from "../base/errors.ts";
 import { invariant } from "../base/invariant.ts";
 import { type BeamOptions, beamSearch, type Hypothesis } from "../runtime/beam-search.ts";
 import { DecoderBeams } from "../runtime/decoder-beams.ts";
-import { ContextLengthError } from "../runtime/errors.ts";
 import { type DecoderCache, decode, type FinishReason, type Prefilled, prefill } from "../runtime/generate.ts";
 import type { ModelRuntime } from "../runtime/model-runtime.ts";
 import type { Platform } from "../runtime/platform.ts";
 import { Sampler } from "../runtime/sampling/sampler.ts";
-import { GREEDY, type SamplingSettings, samplingSettings } from "../runtime/sampling/settings.ts";
+import type { SamplingSettings } from "../runtime/sampling/settings.ts";
 import type { Answer, ChatEvent } from "./answer.ts";
+import { checkLength, settingsFor, stopIds } from "./answer-settings.ts";
 import { AnswerWriter } from "./answer-writer.ts";
 import { type BuiltPrompt, buildPrompt } from "./build-prompt.ts";
 import type { Calibration } from "./calibration.ts";
@@ -270,41 +270,6 @@ async function startAnswer(
   );
   const clock = { beginMs, cutMs, encodeMs: encodedMs - cutMs, prefilledMs: platform.nowMs() };
   return { cache, prompt, placed, start, settings, stopIds: stopIds(context, options), clock };
-}
-
-/** Throws ContextLengthError, before anything is encoded, with what the pictures cost and would cost as overviews. */
-function checkLength(prompt: BuiltPrompt, placed: readonly PlacedPicture[], limit: number): void {
-  const total = prompt.ids.length;
-  if (total < limit) return;
-  const pictures = prompt.visualAt.length;
-  if (pictures === 0)
-    throw new ContextLengthError(total, limit, `Leave out ${total - limit + 1} tokens of text or more.`);
-  const least = placed.reduce((sum, { prepared }) => sum + prepared.tokens[0], 0);
-  const text = total - pictures;
-  const verdict = text + least < limit ? "which fits" : "which is still too much: leave out pictures or text";
-  throw new ContextLengthError(
-    total,
-    limit,
-    `${pictures} of them are of pictures; with detail "low" those take about ${least}, ${verdict}.`,
-  );
-}
-
-function settingsFor({ description, contextLength }: ModelRuntime, options: ChatOptions): SamplingSettings {
-  const { generation } = description;
-  const defaults = { ...GREEDY, ...generation, maxNewTokens: Math.min(generation.maxNewTokens, contextLength) };
-  return samplingSettings(defaults, options);
-}
-
-function stopIds({ template, runtime }: AnswerContext, options: ChatOptions): ReadonlySet<number> {
-  if (options.ignoresStopTokens === true) return new Set();
-  const { tokenizer } = runtime;
-  const ids = template.stopTokens.flatMap((token) => tokenizer.findId(token) ?? []);
-  const all = tokenizer.eosId === undefined ? ids : [...ids, tokenizer.eosId];
-  if (all.length > 0) return new Set(all);
-  throw new ArgumentError(
-    `The tokenizer has none of ${template.stopTokens.join(", ")}.`,
-    "Take tokenizer.json from the model's own release.",
-  );
 }
 
 interface SampleTarget {
