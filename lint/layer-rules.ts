@@ -121,9 +121,15 @@ export function wayToNode(entry: string, files: readonly SourceFile[]): readonly
   return visit(entry);
 }
 
+/**
+ * The one import for its effect alone: entry points define Symbol.dispose where the engine has none, before any class uses it.
+ */
+const DISPOSAL_SYMBOLS = /^\s*import "\.\/base\/disposal-symbols\.ts";/;
+
 /** What an entry file holds beside re-exports by name; empty where it is as it should be. `export *` would publish by accident. */
 export function entryRemainder(file: SourceFile): string {
   return withoutComments(file.text)
+    .replace(DISPOSAL_SYMBOLS, "")
     .replace(/export\s+(?:type\s+)?\{[^}]*\}\s*from\s*"[^"]+";/g, "")
     .trim();
 }
