@@ -1,4 +1,4 @@
-// npm run bench -- whole --version 4.5|4.6|2.6|2.5 [--threads 2] [--tower int8|float] [--errors | --record] [--trial]: whole models of published size with
+// npm run bench -- whole --version 4.5|4.6|2.6|2.5 [--threads 2] [--tower int8|float] [--only own|llama] [--errors | --record] [--trial]: whole models of published size with
 // random weights, here and in llama.cpp (LLAMA_CPP_BIN, see bench/peers/llama-cpp.ts): the first token of a 1344 × 1344 picture (ten views) with
 // everything loaded, encode, prefill, decode, and the most memory each process held.
 //
@@ -40,6 +40,8 @@ interface Settings {
   readonly tower: "float" | "int8";
   readonly pair: SyntheticPair;
   readonly isTrial: boolean;
+  /** One side alone, where a round of both is too long. */
+  readonly only: string | undefined;
 }
 
 /** Of both sides, by what was compared. */
@@ -72,6 +74,7 @@ async function main(args: readonly string[]): Promise<void> {
     tower: value("tower") === "float" ? "float" : "int8",
     pair: await shapedPair({ folder: FOLDER, version }),
     isTrial: args.includes("--trial"),
+    only: value("only"),
   };
   if (args.includes("--errors")) await keepErrors(settings);
   else if (args.includes("--record")) await record(settings);
@@ -91,7 +94,9 @@ async function picture(side: number): Promise<string> {
 async function measureRound(settings: Settings): Promise<void> {
   if (!settings.isTrial) await requireQuietMachine();
   const image = await picture(TEN_VIEWS);
-  const samples = [...(await measureOwn(settings, image)), ...(await measureLlama(settings, image))];
+  const samples: Sample[] = [];
+  if (settings.only !== "llama") samples.push(...(await measureOwn(settings, image)));
+  if (settings.only !== "own") samples.push(...(await measureLlama(settings, image)));
   for (const { case: name, path, value, unit } of samples)
     console.log(`${name}, ${path}: ${value.toPrecision(4)} ${unit}`);
   if (!settings.isTrial) await appendFile(kept(settings, "samples.jsonl"), `${JSON.stringify(samples)}\n`);
@@ -213,11 +218,13 @@ async function llamaError({ pair }: Settings, truth: WholeTrace["text"]): Promis
 
 async function record(settings: Settings): Promise<void> {
   const lines = (await readFile(kept(settings, "samples.jsonl"), "utf8")).trim().split("\n");
-  const rounds = lines.map((line) => JSON.parse(line) as readonly Sample[]);
+  const samples = lines.flatMap((line) => JSON.parse(line) as readonly Sample[]);
+  const kinds = Map.groupBy(samples, (one) => `${one.case} ${one.path}`);
   const errors: Errors = JSON.parse(await readFile(kept(settings, "errors.json"), "utf8"));
   const place = { date: new Date().toISOString(), commit: commitName(), machine: machineName(), node: process.version };
-  const rows = rounds[0].map(({ case: name, path, threads, unit, error }): BenchRow => {
-    const values = rounds.flatMap((round) => round.find((one) => one.case === name && one.path === path)?.value ?? []);
+  const rows = [...kinds.values()].map((alike): BenchRow => {
+    const [{ case: name, path, threads, unit, error }] = alike;
+    const values = alike.map(({ value }) => value);
     const { median, spread } = medianWithSpread(values);
     const figures = {
       value: Number(median.toPrecision(4)),
