@@ -1,4 +1,4 @@
-// npm run bench -- whole --version 4.5|4.6|2.6|2.5 [--threads 2] [--tower int8|float] [--only own|llama] [--errors | --record] [--trial]: whole models of published size with
+// npm run bench -- whole --version 4.5|4.6|2.6|2.5 [--layers N] [--threads 2] [--tower int8|float] [--only own|llama] [--errors | --record] [--trial]: whole models of published size with
 // random weights, here and in llama.cpp (LLAMA_CPP_BIN, see bench/peers/llama-cpp.ts): the first token of a 1344 × 1344 picture (ten views) with
 // everything loaded, encode, prefill, decode, and the most memory each process held.
 //
@@ -40,6 +40,8 @@ interface Settings {
   readonly tower: "float" | "int8";
   readonly pair: SyntheticPair;
   readonly isTrial: boolean;
+  /** Which model, for people. */
+  readonly label: string;
   /** One side alone, where a round of both is too long. */
   readonly only: string | undefined;
 }
@@ -68,11 +70,13 @@ async function main(args: readonly string[]): Promise<void> {
     | ShapedVersion
     | undefined;
   if (version === undefined) throw new RangeError(`--version takes ${Object.keys(PUBLISHED_SHAPES).join(", ")}`);
+  const layers = value("layers") === undefined ? undefined : Number(value("layers"));
   const settings: Settings = {
     version,
     threads: Number(value("threads") ?? 2),
     tower: value("tower") === "float" ? "float" : "int8",
-    pair: await shapedPair({ folder: FOLDER, version }),
+    pair: await shapedPair({ folder: FOLDER, version, ...(layers === undefined ? {} : { layers }) }),
+    label: layers === undefined ? `shape of ${version}` : `shape of ${version} with ${layers} layers`,
     isTrial: args.includes("--trial"),
     only: value("only"),
   };
@@ -81,8 +85,8 @@ async function main(args: readonly string[]): Promise<void> {
   else await measureRound(settings);
 }
 
-const kept = ({ version, tower, threads }: Settings, what: string): string =>
-  join(FOLDER, `whole-${version}-${tower}-${threads}-${what}`);
+const kept = ({ label, tower, threads }: Settings, what: string): string =>
+  join(FOLDER, `whole ${label}, ${tower}, ${threads} ${what}`);
 
 async function picture(side: number): Promise<string> {
   const path = join(FOLDER, `noise-${side}.png`);
@@ -103,12 +107,12 @@ async function measureRound(settings: Settings): Promise<void> {
 }
 
 async function measureOwn(settings: Settings, image: string): Promise<readonly Sample[]> {
-  const { version, threads, tower } = settings;
+  const { label, threads, tower } = settings;
   const { out } = await run(process.execPath, [ONCE, JSON.stringify(taskOf(settings, { image, isExact: false }))]);
   const times: WholeTimes = JSON.parse(out);
   const path = `wasm integer, tower ${tower}`;
   const of = (name: string, unit: string, value: number, error: Sample["error"]): Sample => ({
-    case: `${name}, shape of ${version}, Q4_K_M`,
+    case: `${name}, ${label}, Q4_K_M`,
     path,
     threads,
     unit,
@@ -135,7 +139,7 @@ function taskOf(
   return { ...pair, picture: image, threads, ...how };
 }
 
-async function measureLlama({ pair, version, threads }: Settings, image: string): Promise<readonly Sample[]> {
+async function measureLlama({ pair, label, threads }: Settings, image: string): Promise<readonly Sample[]> {
   const bin = process.env.LLAMA_CPP_BIN;
   if (bin === undefined) {
     console.error("LLAMA_CPP_BIN is not set: llama.cpp is left out.");
@@ -152,7 +156,7 @@ async function measureLlama({ pair, version, threads }: Settings, image: string)
   const rate = (isPrefill: boolean): number =>
     rates.find((row) => row.n_prompt > 0 === isPrefill)?.avg_ts ?? Number.NaN;
   const of = (name: string, unit: string, value: number): Sample => ({
-    case: `${name}, shape of ${version}, Q4_K_M`,
+    case: `${name}, ${label}, Q4_K_M`,
     path: "llama.cpp native, -fa off",
     threads,
     unit,
