@@ -6,14 +6,13 @@ import type { Platform } from "../runtime/platform.ts";
 import type { Answer, ChatEvent } from "./answer.ts";
 import {
   type AnswerContext,
-  type AnswerTrace,
   answerBeams,
   answerFields,
   answerOnce,
   answerSamples,
   promptLogits,
-  traceAnswer,
 } from "./answer-job.ts";
+import { type AnswerTrace, traceAnswer } from "./answer-trace.ts";
 import { buildPrompt } from "./build-prompt.ts";
 import { type Calibration, UNCALIBRATED } from "./calibration.ts";
 import type { ChatOptions } from "./chat-options.ts";

@@ -1,5 +1,5 @@
 import type { Answer } from "../../chat/answer.ts";
-import type { AnswerTrace } from "../../chat/answer-job.ts";
+import type { AnswerTrace } from "../../chat/answer-trace.ts";
 import { load } from "../../chat/load.ts";
 import type { Message } from "../../chat/message.ts";
 import type { Model } from "../../chat/model.ts";
