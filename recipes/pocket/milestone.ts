@@ -24,4 +24,6 @@ const tensors = Object.keys(saved.moments).map((name) => ({
   values: saved.weights[name],
 }));
 await writeNamedTensors(args.out, tensors, { type: "BF16" });
-console.log(`${args.out}: ${tensors.length} tensors, ${statSync(args.out).size} bytes, ${JSON.stringify(saved.progress)}`);
+console.log(
+  `${args.out}: ${tensors.length} tensors, ${statSync(args.out).size} bytes, ${JSON.stringify(saved.progress)}`,
+);
