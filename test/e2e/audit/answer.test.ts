@@ -5,7 +5,7 @@ import { RECORDED, recordedMessages, tinyModel } from "../chat/tiny-model.ts";
 const OPTIONS = { ...RECORDED, maxNewTokens: 4 } as const;
 
 // bugs: progress that jumps from nothing to all, that counts pictures instead of views, or that comes after the work
-test("progress counts views after each step of the tower, then the prompt, before the first text", async () => {
+test("progress counts every view, then the prompt, before the first text", async () => {
   await using model = await tinyModel();
   const messages = await recordedMessages("v2.6", "landscape");
   const { pictures, total } = await model.countTokens(messages);
@@ -15,8 +15,8 @@ test("progress counts views after each step of the tower, then the prompt, befor
     events.flatMap((each) => (each.type === "progress" && each.stage === stage ? [[each.done, each.total]] : []));
   const views = pictures[0] / 64;
   expect(views).toBe(3);
-  // two views of this size fill a step of the tower
   expect(steps("views")).toEqual([
+    [1, views],
     [2, views],
     [views, views],
   ]);
