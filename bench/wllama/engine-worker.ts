@@ -49,8 +49,7 @@ async function measure(task: EngineTask): Promise<PageRates> {
   const random = seededRandom(seed);
   const sequence = decoder.open();
   const logits = [...(await decoder.step([{ sequence, ids: tokenizer.encode(errorPrompt) }]))];
-  const answer = { kind: "logits", logits } as const;
-  const rates = { prefill: [] as number[], decode: [] as number[], description, answer };
+  const rates = { prefill: [] as number[], decode: [] as number[], description, logits };
   for (let sample = 0; sample <= samples; sample++) {
     const prompt = Array.from({ length: promptTokens }, () => PLAIN_LETTERS[random.below(PLAIN_LETTERS.length)]);
     const ids = tokenizer.encode(prompt.join(""));

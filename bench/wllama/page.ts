@@ -3,7 +3,6 @@ import { seededRandom } from "../../src/base/random.ts";
 import {
   type BenchPage,
   type EngineTask,
-  type PageAnswer,
   type PageRates,
   type PageWork,
   PLAIN_LETTERS,
@@ -20,22 +19,9 @@ interface Timings {
 /** What of wllama 3.8.1 is called. */
 interface Wllama {
   loadModel(files: readonly Blob[], options: object): Promise<void>;
-  createCompletion(options: object): Promise<Completion>;
+  createCompletion(options: object): Promise<{ readonly timings?: Timings }>;
   getNumThreads(): number;
   exit(): Promise<void>;
-}
-
-/** Part of llama.cpp's server answer. */
-interface TokenProbability {
-  readonly id: number;
-  readonly logprob: number;
-}
-
-interface Completion {
-  readonly timings?: Timings;
-  readonly choices?: readonly {
-    readonly logprobs?: { readonly content?: readonly { readonly top_logprobs?: readonly TokenProbability[] }[] };
-  }[];
 }
 
 interface WllamaModule {
@@ -46,6 +32,8 @@ interface WllamaModule {
 }
 
 const CONTEXT = 1024;
+/** Of wllama, whose code is compiled ahead: only its memory has to be touched. */
+const WARM_UP = { promptTokens: 8, answerTokens: 2 };
 /** Token that answers consist of: random weights would choose lone bytes, which wllama cannot put into its JSON. */
 const LETTER_A = 97;
 const silent = { debug: () => {}, log: () => {}, warn: () => {}, error: console.error };
@@ -55,21 +43,19 @@ async function measureWllama(file: Blob, work: PageWork): Promise<PageRates> {
   const module: WllamaModule = await import(address);
   const engine = new module.Wllama({ default: "/wllama/wasm/wllama.wasm" }, { logger: silent });
   await engine.loadModel([file], { n_ctx: CONTEXT, n_threads: work.threads, n_gpu_layers: 0, n_parallel: 1 });
-  const answer = await mostProbable(engine, work.errorPrompt);
   const random = seededRandom(work.seed);
   const rates = { prefill: [] as number[], decode: [] as number[] };
   for (let sample = 0; sample <= work.samples; sample++) {
     // a new first letter each time, so that nothing of the last prompt is in the cache
-    const letters = Array.from(
-      { length: work.promptTokens - 1 },
-      () => PLAIN_LETTERS[random.below(PLAIN_LETTERS.length)],
-    );
+    const promptTokens = sample === 0 ? WARM_UP.promptTokens : work.promptTokens;
+    const answerTokens = sample === 0 ? WARM_UP.answerTokens : work.answerTokens;
+    const letters = Array.from({ length: promptTokens - 1 }, () => PLAIN_LETTERS[random.below(PLAIN_LETTERS.length)]);
     const prompt = PLAIN_LETTERS[sample % PLAIN_LETTERS.length] + letters.join("");
     // one more than is timed: the first token comes with the prompt
-    const max_tokens = work.answerTokens + 1;
+    const max_tokens = answerTokens + 1;
     const greedy = { temperature: 0, ignore_eos: true, logit_bias: [[LETTER_A, 1000]] };
     const { timings } = await engine.createCompletion({ prompt, max_tokens, ...greedy });
-    if (timings === undefined || timings.prompt_n !== work.promptTokens || timings.predicted_n !== max_tokens) {
+    if (timings === undefined || timings.prompt_n !== promptTokens || timings.predicted_n !== max_tokens) {
       throw new Error(`wllama did other work than was asked: ${JSON.stringify(timings)}`);
     }
     if (sample === 0) continue;
@@ -78,18 +64,7 @@ async function measureWllama(file: Blob, work: PageWork): Promise<PageRates> {
   }
   const description = `wllama 3.8.1, llama.cpp ${module.Wllama.getLibllamaVersion()}, ${engine.getNumThreads()} threads`;
   await engine.exit();
-  return { ...rates, description, answer };
-}
-
-/** How many of the next token's probabilities wllama is asked for: logits it does not give. */
-const PROBABILITIES = 64;
-
-async function mostProbable(engine: Wllama, prompt: string): Promise<PageAnswer> {
-  const greedy = { temperature: 0, logit_bias: [[LETTER_A, 1000]] };
-  const { choices } = await engine.createCompletion({ prompt, max_tokens: 1, logprobs: PROBABILITIES, ...greedy });
-  const seen = choices?.[0]?.logprobs?.content?.[0]?.top_logprobs ?? [];
-  if (seen.length === 0) throw new Error(`wllama gave no probabilities: ${JSON.stringify(choices)}`);
-  return { kind: "log-probabilities", pairs: seen.map(({ id, logprob }) => [id, logprob]) };
+  return { ...rates, description };
 }
 
 function measureOwn(task: EngineTask): Promise<PageRates> {

@@ -7,7 +7,7 @@ export interface PageWork {
   /** Calls that count; one more goes before them to warm up. */
   readonly samples: number;
   readonly seed: number;
-  /** Whose next token both are asked for once, as a measure of their error. */
+  /** After which our engine tells its logits, for its error. */
   readonly errorPrompt: string;
 }
 
@@ -16,13 +16,9 @@ export interface PageRates {
   readonly prefill: readonly number[];
   readonly decode: readonly number[];
   readonly description: string;
-  /** After the error's prompt: all logits, or the largest probabilities, by token id, where an engine tells no more. */
-  readonly answer: PageAnswer;
+  /** Of our engine, after the error's prompt. wllama gives none. */
+  readonly logits?: readonly number[];
 }
-
-export type PageAnswer =
-  | { readonly kind: "logits"; readonly logits: readonly number[] }
-  | { readonly kind: "log-probabilities"; readonly pairs: readonly (readonly [id: number, value: number])[] };
 
 /** The page's one function. */
 export interface BenchPage {
