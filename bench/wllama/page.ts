@@ -1,12 +1,6 @@
 // The page in which either engine runs the same work on the same files.
 import { seededRandom } from "../../src/base/random.ts";
-import {
-  type BenchPage,
-  type EngineTask,
-  type PageRates,
-  type PageWork,
-  PLAIN_LETTERS,
-} from "./work.ts";
+import { type BenchPage, type EngineTask, type PageRates, type PageWork, PLAIN_LETTERS } from "./work.ts";
 
 interface Timings {
   readonly cache_n: number;

@@ -67,7 +67,14 @@ async function main(args: readonly string[]): Promise<void> {
   const isTrial = args.includes("--trial");
   const wanted = count("threads", 0);
   const place = { browser, origin: server.origin, pair, layers };
-  const settings = { ...place, isTrial, rounds: count("rounds", 3), warmUpRounds: 0, truth: await floatLogits(pair), visitMs: isTrial ? 10 * VISIT_MS : VISIT_MS };
+  const settings = {
+    ...place,
+    isTrial,
+    rounds: count("rounds", 3),
+    warmUpRounds: 0,
+    truth: await floatLogits(pair),
+    visitMs: isTrial ? 10 * VISIT_MS : VISIT_MS,
+  };
   if (!isTrial) await requireQuietMachine();
   for (const threads of THREADS) {
     if (wanted !== 0 && threads !== wanted) continue;
@@ -177,7 +184,8 @@ async function compare(settings: Settings, threads: number): ReturnType<typeof m
 const UNANSWERED: CaseError = { metric: "not available", reason: "the page did not answer" };
 
 function errorOf({ logits }: PageRates, truth: Float32Array): CaseError {
-  if (logits === undefined) return { metric: "not available", reason: "wllama 3.8.1 gives neither logits nor hidden rows" };
+  if (logits === undefined)
+    return { metric: "not available", reason: "wllama 3.8.1 gives neither logits nor hidden rows" };
   return nmseError(normalisedError(logits, truth), "this engine's float path");
 }
 
