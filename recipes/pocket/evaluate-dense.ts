@@ -29,7 +29,10 @@ const weights = Object.fromEntries(
   await Promise.all(
     Object.entries(graph.weights).map(async ([name, id]) => {
       const dims = graph.values[id].dims.map((d) => d.capacity);
-      return [name, await backend.upload(valuesSource(name, dims, all[name]), { precision: "float", uses: [] })] as const;
+      return [
+        name,
+        await backend.upload(valuesSource(name, dims, all[name]), { precision: "float", uses: [] }),
+      ] as const;
     }),
   ),
 );
@@ -42,7 +45,9 @@ async function measure(fonts: "train" | "heldOut"): Promise<Readonly<Record<"pat
   let index = 0;
   for (let views = 0; views < Number(args.views); ) {
     const pack = emptyPack();
-    while (addSample(pack, legibleViews(sample(FIRST_EVALUATION_SEED + 500, index++, { stage, splits: { fonts } })), shape));
+    while (
+      addSample(pack, legibleViews(sample(FIRST_EVALUATION_SEED + 500, index++, { stage, splits: { fonts } })), shape)
+    );
     const inputs = packInputs(pack, { shape, parts: "dense", textScale: 1, denseScale: 1, queryScale: 1 });
     const result = await executable.run({ extents: slotsOf(graph), inputs });
     for (const kind of ["dense", "query"] as const) {

@@ -118,7 +118,7 @@ function stageSources(stage: RecipeStage, folder: string, encoder: Encoder) {
         ),
       text: (sample) => encodeText(sample, { tokenizer, end: form.textEnd, mostTokens: room.tokens }),
       dense: (sample, picture) => {
-        const { views, plan } = cutPicture(picture, stage, queryCount);
+        const { views, plan } = cutPicture(picture, stage, { queryCount, patchSize: model.vision.patchSize });
         const { task } = stage;
         const cells =
           task.kind === "dense"
@@ -130,14 +130,19 @@ function stageSources(stage: RecipeStage, folder: string, encoder: Encoder) {
   });
 }
 
-function cutPicture(picture: RgbImage, { resolution }: RecipeStage, queryCount: number): PreparedPicture {
+function cutPicture(
+  picture: RgbImage,
+  { resolution }: RecipeStage,
+  { queryCount, patchSize }: { readonly queryCount: number; readonly patchSize: number },
+): PreparedPicture {
   return preparePicture(picture, {
     partition:
       resolution.kind === "fixed"
         ? resolution
-        : { kind: "sliced", granule: 14, maxSlices: resolution.maxSlices, scaleResolution: resolution.side },
+        : { kind: "sliced", granule: patchSize, maxSlices: resolution.maxSlices, scaleResolution: resolution.side },
     arithmetic: "pillow",
     tokens: { kind: "queries", perView: queryCount },
+    patchSize,
   });
 }
 
@@ -147,7 +152,10 @@ function encodePicture(
   { stage, encoder }: { readonly stage: RecipeStage; readonly encoder: Encoder },
 ): EncodedPicture {
   const { base, pictureText } = encoder;
-  const { views, plan } = cutPicture(picture, stage, base.queryCount);
+  const { views, plan } = cutPicture(picture, stage, {
+    queryCount: base.queryCount,
+    patchSize: base.model.vision.patchSize,
+  });
   const viewTokenCounts = views.map(() => base.queryCount);
   return { views, placeholder: pictureText(base.schema, { viewTokenCounts, grid: plan.sliced?.grid }, index) };
 }

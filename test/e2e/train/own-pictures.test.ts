@@ -30,7 +30,7 @@ test("adapters of the embedded model's shape are trained on labelled pictures, a
     for (const name of ["config.json", "tokenizer.json", "tokenizer_config.json"])
       await copyFile(join(POCKET, name), join(model, name));
     const request = { model, folder: join(folder, "work"), train: pictures(50, 1), held: pictures(2, 2) };
-    const settings = { samples: 50, rate: 0.003, resolution: { side: 224, maxSlices: 1 } };
+    const settings = { samples: 50, rate: 0.003, resolution: { side: 168, maxSlices: 1 } };
     const { losses, after } = await trainOnOwn({ ...request, ...settings }, false);
     expect(losses.length).toBeGreaterThan(3);
     expect(losses[losses.length - 1]).toBeLessThan(losses[0]);
