@@ -177,6 +177,11 @@ class OnnxHost implements Disposable {
   [Symbol.dispose](): void {
     if (this.#isDisposed) throw new DisposedError("the onnx backend", "disposed again");
     this.#isDisposed = true;
+    if (this.#waiting.size === 0) this.#end();
+  }
+
+  /** Only between calls: onnxruntime aborts the process when its thread ends in the middle of one. */
+  #end(): void {
     void this.#worker.terminate(); // its end is reported by the exit event
   }
 
@@ -198,7 +203,10 @@ class OnnxHost implements Disposable {
   #settle(reply: OnnxReply): void {
     const waiting = this.#waiting.get(reply.call);
     this.#waiting.delete(reply.call);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    if (this.#waiting.size === 0) {
+      this.#worker.unref();
+      if (this.#isDisposed) this.#end();
+    }
     if (reply.kind === "failed") waiting?.reject(new OnnxRuntimeError(reply.reason));
     else waiting?.resolve(reply);
   }
