@@ -1,4 +1,4 @@
-// npm run bench -- wllama [--layers n] [--rounds n] [--threads n] [--trial]: this engine and wllama (llama.cpp in WebAssembly) in the same headless
+// npm run bench -- wllama [--layers n] [--rounds n] [--threads n] [--only own|wllama] [--trial]: this engine and wllama (llama.cpp in WebAssembly) in the same headless
 // Chromium on the same file, in turn, a fresh page each time. How to get wllama:
 //   npm install --ignore-scripts @wllama/wllama@3.8.1     in some folder outside this repository
 // Then WLLAMA_DIR=<folder>/node_modules/@wllama/wllama npm run bench -- wllama. A busy machine is refused.
@@ -27,6 +27,7 @@ import { type SyntheticPair, syntheticPair } from "../peers/synthetic-model.ts";
 import type { BenchPage, PageRates, PageWork } from "./work.ts";
 
 const ENGINES = ["own", "wllama"] as const;
+type EngineName = (typeof ENGINES)[number];
 const PATHS = { own: "wasm integer, in Chromium", wllama: "wllama 3.8.1, in Chromium" };
 const THREADS = [2, 1];
 const SAMPLES = 1;
@@ -46,6 +47,7 @@ interface Settings extends MeasureOptions {
   readonly origin: string;
   readonly pair: SyntheticPair;
   readonly layers: number;
+  readonly engines: readonly EngineName[];
   readonly truth: Float32Array;
   readonly visitMs: number;
 }
@@ -66,7 +68,9 @@ async function main(args: readonly string[]): Promise<void> {
   await using browser = await chromium.launch({ executablePath: found.path, args: [...CHROMIUM_ARGUMENTS] });
   const isTrial = args.includes("--trial");
   const wanted = count("threads", 0);
-  const place = { browser, origin: server.origin, pair, layers };
+  const only = args.indexOf("--only");
+  const engines = only < 0 ? ENGINES : ENGINES.filter((name) => name === args[only + 1]);
+  const place = { browser, origin: server.origin, pair, layers, engines };
   const settings = {
     ...place,
     isTrial,
@@ -154,9 +158,9 @@ async function visit(settings: Settings, work: PageWork): Promise<PageRates> {
 
 async function compare(settings: Settings, threads: number): ReturnType<typeof measureSeries> {
   const common = { threads, promptTokens: PROMPT, answerTokens: ANSWER, samples: SAMPLES, seed: 1 };
-  const errors = new Map<(typeof ENGINES)[number], CaseError>();
+  const errors = new Map<EngineName, CaseError>();
   const model = `2.6 with ${settings.layers} layers, Q4_K_M, Chromium ${settings.browser.version()}`;
-  const series = ENGINES.flatMap((engine): Series[] => {
+  const series = settings.engines.flatMap((engine): Series[] => {
     let last: PageRates | undefined;
     const prefill = async (): Promise<readonly number[]> => {
       last = await visit(settings, { engine, ...common, errorPrompt: ERROR_PROMPT });

@@ -91,14 +91,14 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
     denseShare: 1,
     decayShare: 0,
   },
-  // the decoder joins: lines and pages of a few lines are read in words, sheets go on teaching the tower
+  // the decoder joins: lines and pages of whole lines are read in words, sheets go on teaching the tower
   reading: {
     data: {
       ...stages.lines,
-      kinds: { line: 3, page: 5, sheet: 4 },
+      kinds: { line: 2, page: 8, sheet: 2 },
       lineCharacters: [3, 20],
-      fontPixels: [13, 36],
-      items: [1, 4],
+      fontPixels: [12, 26],
+      items: [1, 12],
       turns: [1, 1],
       degradation: 0.25,
     },
@@ -107,7 +107,7 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
     packsPerStep: 2,
     rate: 1.2e-3,
     denseShare: 0.6,
-    decayShare: 0,
+    decayShare: 0.35,
     isPlain: true,
   },
   mixed: {

@@ -101,7 +101,7 @@ export const composePage: Compose = (context) => {
 /** Words as long as they fit. */
 function fitting(context: KindContext, now: Style, width: number): string {
   let text = "";
-  for (let tries = 0; tries < 4; tries++) {
+  for (let tries = 0; tries < 8; tries++) {
     const more = words(context, now.face);
     const longer = text === "" ? more : `${text} ${more}`;
     if (textWidth({ ...now, text: longer }) <= width) text = longer;
