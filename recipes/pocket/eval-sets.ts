@@ -1,4 +1,5 @@
 import { sample } from "./data/sample.ts";
+import { printedOf } from "./data/scene.ts";
 import { stages } from "./data/stage.ts";
 import type { Kind, Sample, Split, Splits, Stage, Turn } from "./data/types.ts";
 
@@ -103,6 +104,7 @@ export function readTurn({ lines }: Sample): Turn {
     question: "Read this.",
     answer: lines.map((line) => line.text).join("\n"),
     boxes: lines.map((line) => line.box),
+    printed: printedOf(lines),
     task: "read",
   };
 }

@@ -20,6 +20,11 @@ function cellWeight(label: number): number {
   return label === 0 ? EMPTY_WEIGHT : 1;
 }
 
+/** A visual token knows its place from itself: it counts less than a character whose place has to be found. */
+function placeWeight(isSaid: boolean): number {
+  return isSaid ? 1 : 0.2;
+}
+
 /** Samples that share one pack, and what they take of it. */
 export interface Pack {
   readonly samples: PreparedSample[];
@@ -56,30 +61,34 @@ export function addSample(pack: Pack, sample: PreparedSample, shape: PackShape):
 /** Supervised text tokens and weighted cells of a pack: what losses are divided by, over a whole step. */
 export function supervisedCounts(pack: Pack): {
   readonly text: number;
+  readonly place: number;
   readonly dense: number;
   readonly query: number;
 } {
   let text = 0;
+  let place = 0;
   let dense = 0;
   let query = 0;
-  for (const { supervised, cells, queryCells } of pack.samples) {
+  for (const { supervised, places, cells, queryCells } of pack.samples) {
     text += supervised.filter((said) => said).length;
+    for (const [t, where] of places.entries()) if (where !== undefined) place += placeWeight(supervised[t]);
     for (const view of cells) for (const label of view) dense += cellWeight(label);
     for (const view of queryCells) for (const label of view) query += cellWeight(label);
   }
-  return { text, dense, query };
+  return { text, place, dense, query };
 }
 
 export interface PackOptions {
   readonly shape: PackShape;
   readonly parts: "dense" | "text" | "both";
   readonly textScale: number;
+  readonly placeScale: number;
   readonly denseScale: number;
   readonly queryScale: number;
 }
 
 /** Inputs of the training graph: positions restarted per sample, attention kept apart, padding that nothing sees. */
-export function packInputs(pack: Pack, { shape, parts, textScale, denseScale, queryScale }: PackOptions): PackInputs {
+export function packInputs(pack: Pack, { shape, parts, textScale, placeScale, denseScale, queryScale }: PackOptions): PackInputs {
   const views = pack.samples.flatMap((sample) => sample.views);
   const block = blockOf(shape);
   const steps = views.map((view) => ENCODER.step([view]).inputs);
@@ -122,7 +131,7 @@ export function packInputs(pack: Pack, { shape, parts, textScale, denseScale, qu
       { length: 2 * rows },
       (_, i) => querySpan(views, Math.floor(i / 2 / QUERIES), block)[i % 2],
     ),
-    ...(parts === "dense" ? {} : textInputs(pack, shape, textScale)),
+    ...(parts === "dense" ? {} : textInputs(pack, shape, { textScale, placeScale })),
   };
 }
 
@@ -160,11 +169,17 @@ function denseInputs(
   return result;
 }
 
-function textInputs(pack: Pack, shape: PackShape, scale: number): PackInputs {
+function textInputs(
+  pack: Pack,
+  shape: PackShape,
+  { textScale, placeScale }: Pick<PackOptions, "textScale" | "placeScale">,
+): PackInputs {
   const ids = new Int32Array(shape.tokens);
   const positions = new Int32Array(shape.tokens);
   const targets = new Int32Array(shape.tokens);
   const targetWeights = new Float32Array(shape.tokens);
+  const placeTargets = new Int32Array(shape.tokens);
+  const placeWeights = new Float32Array(shape.tokens);
   const textSpans = new Int32Array(2 * shape.tokens);
   const visualAt: (number | undefined)[] = [];
   let base = 0;
@@ -177,8 +192,15 @@ function textInputs(pack: Pack, shape: PackShape, scale: number): PackInputs {
       // row t foretells token t + 1
       if (sample.supervised[t + 1] === true) {
         targets[base + t] = sample.ids[t + 1];
-        targetWeights[base + t] = scale;
+        targetWeights[base + t] = textScale;
       }
+    }
+    for (const [t, where] of sample.places.entries()) {
+      if (where === undefined) continue;
+      // a character is looked for where it is foretold, a visual token is where it is
+      const row = base + t - (sample.supervised[t] ? 1 : 0);
+      placeTargets[row] = where;
+      placeWeights[row] = placeScale * placeWeight(sample.supervised[t]);
     }
     for (const start of sample.visualStarts) for (let q = 0; q < QUERIES; q++) visualAt.push(base + start + q);
     if (sample.ids.length === 0) visualAt.length += sample.views.length * QUERIES;
@@ -191,7 +213,7 @@ function textInputs(pack: Pack, shape: PackShape, scale: number): PackInputs {
   // rows of views that nothing shows land on padding, each on a place of its own
   let padding = base;
   const places = Int32Array.from({ length: shape.views * QUERIES }, (_, i) => visualAt[i] ?? padding++);
-  return { ids, textPositions: positions, targets, targetWeights, textSpans, visualAt: places };
+  return { ids, textPositions: positions, targets, targetWeights, placeTargets, placeWeights, textSpans, visualAt: places };
 }
 
 /** A view's rows see one another; padding sees itself alone. */

@@ -1,5 +1,5 @@
 import { inverseFrequencies } from "../../src/nn/rotary-frequencies.ts";
-import type { DenseHead, TrainedModel } from "../../src/train/training-graph.ts";
+import type { DenseHead, PlaceHead, TrainedModel } from "../../src/train/training-graph.ts";
 import { SPECIAL_TOKENS } from "./vocabulary.ts";
 
 /** Side of the square whose area one view aims at: sixteen slices hold a receipt of 50 lines at 20 pixels a line. */
@@ -72,6 +72,9 @@ export const POCKET_DENSE: DenseHead = {
   cellsPerPatch: 1,
   cellsPerQuery: QUERY_CELLS.across * QUERY_CELLS.down,
 };
+
+/** Half of the decoder finds where to look, so that the other half can read there. */
+export const POCKET_PLACES: PlaceHead = { layer: 1, placeCount: POCKET.resampler.queryCount };
 
 /** config.json of the published form, so that other tools open a checkpoint. */
 export function pocketConfig(): Readonly<Record<string, unknown>> {

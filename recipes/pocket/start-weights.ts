@@ -206,3 +206,101 @@ function startQueryHead(weights: Weights, { head, omegas, places, cell }: QueryH
     }
   }
 }
+
+const {
+  layerCount: DECODER_LAYERS,
+  headCount: HEADS,
+  groupCount: GROUPS,
+  headWidth,
+  inverseFrequencies,
+} = POCKET.decoder;
+const DECODER_WIDTH = POCKET.decoder.width;
+/** Pairs that turn fast enough to tell neighbouring tokens apart. */
+const FAST_PAIRS = 12;
+/** Pairs from here on turn by less than a radian over two hundred tokens: contents can be compared there. */
+const SLOW_PAIR = inverseFrequencies.findIndex((omega) => omega < 0.005);
+/** A token further off the wanted place costs about three units of a head's logit. */
+const PLACE_GAIN = 4.7;
+const MATCH_GAIN = 1.5;
+const COPY_GAIN = 0.5;
+const EMBEDDING_SIZE = 8;
+
+/**
+ * Writes what a decoder needs to read from what the query heads learnt, in place: tokens of characters look like the
+ * queries that hold them, the first layer's heads look one to three tokens back, those of later layers look at what
+ * resembles a token and copy it. `tokenOf` gives the id of a character that is one token.
+ */
+export function startDecoder(
+  weights: Weights,
+  {
+    characters,
+    tokenOf,
+  }: { readonly characters: readonly string[]; readonly tokenOf: (char: string) => number | undefined },
+): void {
+  startVocabulary(weights, characters, tokenOf);
+  for (let layer = 0; layer < DECODER_LAYERS; layer++) {
+    const name = `llm.model.layers.${layer}.self_attn`;
+    if (layer === 0) lookBack(weights, name);
+    else matchAndCopy(weights, name);
+  }
+}
+
+/** Rows of both vocabularies are the direction that says "this character" in a query, whichever of its cells has it. */
+function startVocabulary(
+  weights: Weights,
+  characters: readonly string[],
+  tokenOf: (char: string) => number | undefined,
+): void {
+  const heads = Object.entries(weights).filter(([name]) => /^train\.query_head\.\d+\.weight$/.test(name));
+  const classes = Array.from({ length: characters.length + 1 }, (_, row) => {
+    const sum = new Float32Array(DECODER_WIDTH);
+    for (const [, head] of heads) for (let i = 0; i < DECODER_WIDTH; i++) sum[i] += head[row * DECODER_WIDTH + i];
+    return sum;
+  });
+  const mean = new Float32Array(DECODER_WIDTH);
+  for (const row of classes) for (let i = 0; i < DECODER_WIDTH; i++) mean[i] += row[i] / classes.length;
+  for (const [index, char] of characters.entries()) {
+    const id = tokenOf(char);
+    if (id === undefined) continue;
+    const direction = classes[index + 1].map((value, i) => value - mean[i]);
+    const size = Math.hypot(...direction);
+    for (let i = 0; i < DECODER_WIDTH; i++) {
+      weights["llm.model.embed_tokens.weight"][id * DECODER_WIDTH + i] = (EMBEDDING_SIZE * direction[i]) / size;
+      weights["llm.lm_head.weight"][id * DECODER_WIDTH + i] = direction[i] / size;
+    }
+  }
+}
+
+/** Heads that attend by place alone, one, two and three tokens back; the last stays as it is. */
+function lookBack(weights: Weights, name: string): void {
+  scaleAll(weights[`${name}.q_proj.weight`].subarray(0, 3 * headWidth * DECODER_WIDTH), RANDOM_SHARE);
+  scaleAll(weights[`${name}.k_proj.weight`], RANDOM_SHARE);
+  const [query, key] = [weights[`${name}.q_proj.bias`], weights[`${name}.k_proj.bias`]];
+  for (let pair = 0; pair < FAST_PAIRS; pair++) {
+    for (let group = 0; group < GROUPS; group++) key[group * headWidth + pair] = PLACE_GAIN;
+    for (let head = 0; head < HEADS - 1; head++) {
+      const angle = inverseFrequencies[pair] * (head + 1);
+      query[head * headWidth + pair] = PLACE_GAIN * Math.cos(angle);
+      query[head * headWidth + headWidth / 2 + pair] = -PLACE_GAIN * Math.sin(angle);
+    }
+  }
+}
+
+function matchAndCopy(weights: Weights, name: string): void {
+  const query = weights[`${name}.q_proj.weight`];
+  const key = weights[`${name}.k_proj.weight`];
+  const value = weights[`${name}.v_proj.weight`];
+  const out = weights[`${name}.o_proj.weight`];
+  for (let head = 0; head < HEADS; head++) {
+    const group = Math.floor(head / (HEADS / GROUPS));
+    for (let dim = 0; dim < headWidth; dim++) {
+      const isSlow = dim % (headWidth / 2) >= SLOW_PAIR;
+      const row = (head * headWidth + dim) * DECODER_WIDTH;
+      const shared = (group * headWidth + dim) * DECODER_WIDTH;
+      for (let i = 0; i < DECODER_WIDTH; i++) {
+        query[row + i] = isSlow ? MATCH_GAIN * MATCH_GAIN * key[shared + i] : RANDOM_SHARE * query[row + i];
+        out[i * DECODER_WIDTH + head * headWidth + dim] = COPY_GAIN * value[shared + i];
+      }
+    }
+  }
+}

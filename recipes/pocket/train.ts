@@ -1,4 +1,4 @@
-// Trains the embedded model. usage: node train.ts --run FOLDER [--minutes 60] [--stage NAME] [--workers 2] [--init FILE]
+// Trains the embedded model. usage: node train.ts --run FOLDER [--minutes 60] [--stage NAME] [--workers 2] [--init FILE] [--start-decoder]
 // A run saves every few minutes and goes on from its folder. Stages are named in STAGES and follow the paper's order:
 // 0a reads characters off single patches, then everything learns together on lines, blocks and documents.
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
@@ -19,9 +19,9 @@ import { sampleStream } from "./data/stream.ts";
 import type { Stage } from "./data/types.ts";
 import { readTurn } from "./eval-sets.ts";
 import { addSample, emptyPack, type Pack, packBlocks, packInputs, supervisedCounts } from "./pack.ts";
-import { POCKET, POCKET_DENSE } from "./pocket-model.ts";
+import { CHARACTERS, POCKET, POCKET_DENSE, POCKET_PLACES } from "./pocket-model.ts";
 import { legibleViews, prepare } from "./prepare.ts";
-import { startWeights } from "./start-weights.ts";
+import { startDecoder, startWeights } from "./start-weights.ts";
 
 interface TrainingStage {
   readonly data: StageName | Stage;
@@ -37,6 +37,9 @@ interface TrainingStage {
   /** Weights that this stage trains; all of the graph's when absent. */
   readonly trains?: (name: string) => boolean;
 }
+
+/** Share of the loss of places beside the text loss. */
+const PLACE_SHARE = 0.6;
 
 /** Patches that a view may have: most have fewer, and few have more, whose samples are passed over. */
 const [USUAL_PATCHES, MOST_PATCHES] = [448, 480];
@@ -57,7 +60,7 @@ const reading: Stage = {
 const dense: Stage = {
   ...stages.blocks,
   kinds: { sheet: 8, page: 1, line: 1 },
-  fontPixels: [14, 28],
+  fontPixels: [15, 30],
   turns: [1, 1],
   degradation: 0.25,
 };
@@ -97,7 +100,7 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
       ...stages.lines,
       kinds: { line: 2, page: 8, sheet: 2 },
       lineCharacters: [3, 20],
-      fontPixels: [12, 26],
+      fontPixels: [15, 30],
       items: [1, 12],
       turns: [1, 1],
       degradation: 0.25,
@@ -138,6 +141,8 @@ const { values: args } = parseArgs({
     workers: { type: "string", default: "2" },
     producers: { type: "string", default: "1" },
     init: { type: "string" },
+    /** The decoder begins from what the query heads know. */
+    "start-decoder": { type: "boolean", default: false },
     seed: { type: "string", default: "1" },
   },
 });
@@ -152,8 +157,9 @@ const logFile = join(args.run, "log.jsonl");
 const modelFolder = join(import.meta.dirname, "../../models/pocket");
 const tokenizer = tokenizerFromJson(JSON.parse(readFileSync(join(modelFolder, "tokenizer.json"), "utf8")));
 
-const graph: Graph = trainingGraph(POCKET, { shape: stage.shape, parts: stage.parts, dense: POCKET_DENSE });
-const full: Graph = trainingGraph(POCKET, { shape: stage.shape, parts: "both", dense: POCKET_DENSE });
+const heads = { dense: POCKET_DENSE, places: POCKET_PLACES };
+const graph: Graph = trainingGraph(POCKET, { shape: stage.shape, parts: stage.parts, ...heads });
+const full: Graph = trainingGraph(POCKET, { shape: stage.shape, parts: "both", ...heads });
 const shapeOf = (name: string): readonly number[] => full.values[full.weights[name]].dims.map((d) => d.capacity);
 
 const saved = await loadRun(args.run);
@@ -164,6 +170,13 @@ const weights: Record<string, Float32Array> = { ...fresh };
 for (const [name, values] of Object.entries({ ...initial, ...saved?.weights })) {
   // a tensor of another size begins anew: the vocabulary grew or shrank
   if (values.length === fresh[name]?.length) weights[name] = values;
+}
+if (args["start-decoder"]) {
+  const tokenOf = (char: string): number | undefined => {
+    const ids = tokenizer.encode(char);
+    return ids.length === 1 ? ids[0] : undefined;
+  };
+  startDecoder(weights, { characters: CHARACTERS, tokenOf });
 }
 const computed = computedWeights(full);
 
@@ -254,21 +267,30 @@ async function nextPacks(wanted: TrainingStage): Promise<readonly Pack[]> {
 function accuracy(
   pack: ReturnType<typeof packInputs>,
   last: Readonly<Record<string, ArrayLike<number>>>,
-  kind: "text" | "dense" | "query",
+  kind: "text" | "place" | "dense" | "query",
 ): number {
   const [targets, weightsOf, predicted] =
-    kind === "text"
-      ? [pack.targets, pack.targetWeights, last.textPrediction]
+    kind === "text" || kind === "place"
+      ? [kind === "text" ? pack.targets : pack.placeTargets, pack.targetWeights, last[`${kind}Prediction`]]
       : [pack[`${kind}Targets.0`], pack[`${kind}Weights.0`], last[`${kind}Prediction.0`]];
   if (targets === undefined || predicted === undefined) return Number.NaN;
   let hits = 0;
   let total = 0;
   for (let i = 0; i < targets.length; i++) {
-    if (weightsOf[i] === 0 || (kind !== "text" && targets[i] === 0)) continue;
+    if (weightsOf[i] === 0 || ((kind === "dense" || kind === "query") && targets[i] === 0)) continue;
     total++;
     if (predicted[i] === targets[i]) hits++;
   }
   return hits / Math.max(1, total);
+}
+
+/** Of the supervised tokens of one pack, in nats. */
+function meanTextLoss(
+  { targetWeights }: ReturnType<typeof packInputs>,
+  { textLoss }: Readonly<Record<string, ArrayLike<number>>>,
+): number {
+  if (targetWeights === undefined || textLoss === undefined) return Number.NaN;
+  return textLoss[0] / Array.from(targetWeights).reduce((sum, weight) => sum + weight, 0);
 }
 
 let lastSave = performance.now();
@@ -286,6 +308,12 @@ for (;;) {
       1,
       totals.reduce((sum, t) => sum + t.text, 0),
     );
+  const placeScale =
+    PLACE_SHARE /
+    Math.max(
+      1,
+      totals.reduce((sum, t) => sum + t.place, 0),
+    );
   const denseScale =
     stage.denseShare /
     Math.max(
@@ -299,7 +327,7 @@ for (;;) {
       totals.reduce((sum, t) => sum + t.query, 0),
     );
   const inputs = packs.map((pack) =>
-    packInputs(pack, { shape: stage.shape, parts: stage.parts, textScale, denseScale, queryScale }),
+    packInputs(pack, { shape: stage.shape, parts: stage.parts, textScale, placeScale, denseScale, queryScale }),
   );
   step++;
   optimiserStep++;
@@ -313,7 +341,9 @@ for (;;) {
     loss: Number(loss.toFixed(4)),
     gradientNorm: Number(gradientNorm.toFixed(3)),
     rate: Number(rate.toExponential(2)),
+    textLoss: Number(meanTextLoss(inputs[inputs.length - 1], last).toFixed(4)),
     textAccuracy: Number(accuracy(inputs[inputs.length - 1], last, "text").toFixed(3)),
+    placeAccuracy: Number(accuracy(inputs[inputs.length - 1], last, "place").toFixed(3)),
     denseAccuracy: Number(accuracy(inputs[inputs.length - 1], last, "dense").toFixed(3)),
     queryAccuracy: Number(accuracy(inputs[inputs.length - 1], last, "query").toFixed(3)),
   };

@@ -1,6 +1,6 @@
 import { ArgumentError } from "../base/errors.ts";
 import type { DecoderConfig, ResamplerConfig, VisionConfig } from "../model/config.ts";
-import { decoderLayers, EMBEDDING, logits } from "../model/decoder/decoder.ts";
+import { type DecoderBody, decoderLayers, EMBEDDING, logits } from "../model/decoder/decoder.ts";
 import { resample } from "../model/vision/resampler.ts";
 import { packedPatches, visionTower } from "../model/vision/vision-tower.ts";
 import { linearWeights } from "../nn/weights.ts";
@@ -34,22 +34,33 @@ export interface DenseHead {
   readonly cellsPerQuery?: number;
 }
 
+/** Auxiliary head of a decoder layer that tells which query holds the next character: where to look, before what to say. */
+export interface PlaceHead {
+  /** Layer whose rows it reads; not the last. */
+  readonly layer: number;
+  /** Queries of a view. */
+  readonly placeCount: number;
+}
+
 export interface TrainingGraphOptions {
   readonly shape: PackShape;
   /** What the loss is made of. */
   readonly parts: "dense" | "text" | "both";
   readonly dense?: DenseHead;
+  /** Adds its loss to the text's; none when absent. */
+  readonly places?: PlaceHead;
 }
 
 /** Weights of the dense heads, kept beside the model's own weights and not shipped. */
 export const DENSE_HEAD = "train.dense_head";
 export const QUERY_HEAD = "train.query_head";
+export const PLACE_HEAD = "train.place_head";
 
 /**
  * Forward pass and losses of a pack: outputs `loss` (what is minimised), `textLoss` and `denseLoss` (summed over weights
  * that the caller has divided by the global count of supervised tokens), and argmax predictions for watching.
  */
-export function trainingGraph(model: TrainedModel, { shape, parts, dense }: TrainingGraphOptions): Graph {
+export function trainingGraph(model: TrainedModel, { shape, parts, dense, places }: TrainingGraphOptions): Graph {
   return record((ops) => {
     const step = packedPatches(ops, model.vision, shape.patches);
     const features = visionTower(ops, model.vision, step);
@@ -59,7 +70,7 @@ export function trainingGraph(model: TrainedModel, { shape, parts, dense }: Trai
     if (parts !== "dense" || readsQueries) {
       const visual = resample(ops, model.resampler, { features, rows: step.rows, viewCapacity: shape.views });
       if (readsQueries) losses.push(denseLoss(ops, visual, queryHead(dense)));
-      if (parts !== "dense") losses.push(textLoss(ops, model.decoder, { visual, shape }));
+      if (parts !== "dense") losses.push(textLoss(ops, model.decoder, { visual, shape, ...(places && { places }) }));
     }
     ops.output(
       "loss",
@@ -116,9 +127,14 @@ export function packLogits(ops: Ops, model: TrainedModel, shape: PackShape): Ten
 interface PackText {
   readonly visual: Tensor<["Q", "D"]>;
   readonly shape: PackShape;
+  readonly places?: PlaceHead;
 }
 
-function textScores(ops: Ops, config: DecoderConfig, { visual, shape }: PackText): Tensor<["T", "V"]> {
+function textScores(
+  ops: Ops,
+  config: DecoderConfig,
+  { visual, shape, watch }: PackText & Pick<DecoderBody, "watch">,
+): Tensor<["T", "V"]> {
   const T = dim("T", shape.tokens, "tokens");
   const D = dim("D", config.width);
   const table = ops.weight<["V", "D"]>(EMBEDDING, dim("V", config.vocabularySize), D);
@@ -127,16 +143,28 @@ function textScores(ops: Ops, config: DecoderConfig, { visual, shape }: PackText
   const at = ops.input<["Q"]>("visualAt", "i32", visual.dims[0] as DimOf<"Q">);
   const x = ops.spliceRows(scaled, visual, at);
   const spans = ops.input<["T", "Y"]>("textSpans", "i32", T, dim("Y", 2));
-  const hidden = decoderLayers(ops, config, { x, T, D, past: { kind: "none", spans }, sequences: 1 });
+  const hidden = decoderLayers(ops, config, { x, T, D, past: { kind: "none", spans }, sequences: 1, ...(watch && { watch }) });
   return logits(ops, config, hidden);
 }
 
 function textLoss(ops: Ops, config: DecoderConfig, text: PackText): Tensor<[]> {
   const T = dim("T", text.shape.tokens, "tokens");
-  const scores = textScores(ops, config, text);
+  const found: Tensor<[]>[] = [];
+  const watch = (layer: number, hidden: Tensor<["T", "D"]>): void => {
+    if (layer === text.places?.layer) found.push(placeLoss(ops, hidden, text.places));
+  };
+  const scores = textScores(ops, config, { ...text, watch });
   ops.output("textPrediction", ops.argmax(scores));
   const targets = ops.input<["T"]>("targets", "i32", T);
   const loss = ops.crossEntropy(scores, targets, ops.input<["T"]>("targetWeights", "f32", T));
   ops.output("textLoss", loss);
-  return loss;
+  return found.reduce((sum, other) => ops.add(sum, other), loss);
+}
+
+function placeLoss(ops: Ops, hidden: Tensor<["T", "D"]>, { placeCount }: PlaceHead): Tensor<[]> {
+  const [T, into] = hidden.dims as unknown as readonly [DimOf<"T">, DimOf<"D">];
+  const scores = ops.linear(hidden, linearWeights(ops, PLACE_HEAD, { into, out: dim("V", placeCount) }));
+  ops.output("placePrediction", ops.argmax(scores));
+  const targets = ops.input<["T"]>("placeTargets", "i32", T);
+  return ops.crossEntropy(scores, targets, ops.input<["T"]>("placeWeights", "f32", T));
 }

@@ -17,6 +17,7 @@ import {
   readPhrasings,
   textInPhrasings,
 } from "./phrasings.ts";
+import { printedOf } from "./scene.ts";
 import { chance, integer, pick, type Random, weighted, weightedItem } from "./random.ts";
 import { itemName } from "./receipt-data.ts";
 import type { Box, Field, Kind, Line, Pixels, Turn } from "./types.ts";
@@ -66,6 +67,7 @@ const readAll: Asker = (random, scene) => ({
   question: pick(random, readPhrasings),
   answer: scene.lines.map((line) => line.text).join("\n"),
   boxes: scene.lines.map((line) => line.box),
+  printed: printedOf(scene.lines),
   task: "read",
 });
 

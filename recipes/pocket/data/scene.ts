@@ -231,17 +231,28 @@ export function linesOf(characters: readonly Character[]): Line[] {
   }
   return [...byLine.entries()]
     .sort(([a], [b]) => a - b)
-    .map(([, list]) => ({ text: joinRuns(list), box: inkBox(list) }));
+    .map(([, list]) => {
+      const printed = joinRuns(list);
+      return { text: printed.map(({ char }) => char).join(""), box: inkBox(list), printed };
+    });
 }
 
-/** Text of characters in drawing order; a jump to another run reads as one space. */
-function joinRuns(list: readonly Character[]): string {
-  let text = "";
-  for (let i = 0; i < list.length; i++) {
-    const jump = i > 0 && list[i - 1].run !== list[i].run && list[i - 1].char !== " " && list[i].char !== " ";
-    text += (jump ? " " : "") + list[i].char;
-  }
-  return text.trim();
+/** Characters in drawing order; a jump to another run reads as one space, which takes the place of what follows. */
+function joinRuns(list: readonly Character[]): readonly Character[] {
+  const printed = list.flatMap((character, i) => {
+    const jump = i > 0 && list[i - 1].run !== character.run && list[i - 1].char !== " " && character.char !== " ";
+    return jump ? [{ ...character, char: " " }, character] : [character];
+  });
+  const first = printed.findIndex(({ char }) => char.trim() !== "");
+  const last = printed.findLastIndex(({ char }) => char.trim() !== "");
+  return first < 0 ? [] : printed.slice(first, last + 1);
+}
+
+/** The characters behind the text of several lines, undefined for the breaks between them. */
+export function printedOf(lines: readonly Line[]): readonly (Character | undefined)[] {
+  return lines.flatMap(({ printed }, i): readonly (Character | undefined)[] =>
+    i === 0 ? printed : [undefined, ...printed],
+  );
 }
 
 /** Box of the ink alone: spaces at the ends do not widen it. */

@@ -52,6 +52,8 @@ export interface Character extends Box {
 export interface Line {
   readonly text: string;
   readonly box: Box;
+  /** The characters of `text`, one by one. */
+  readonly printed: readonly Character[];
 }
 
 /** One question with its exact answer; `boxes` are already written into the answer where the question asks for them. */
@@ -59,6 +61,8 @@ export interface Turn {
   readonly question: string;
   readonly answer: string;
   readonly boxes?: readonly Box[];
+  /** Of an answer that reads what is printed: the character behind each of its own, undefined for breaks of lines. */
+  readonly printed?: readonly (Character | undefined)[];
   /** What is asked for, e.g. "read", "total", "item-price"; "absent" marks an unanswerable question. */
   readonly task: string;
 }

@@ -68,10 +68,13 @@ export function embedInputs(ops: Ops, config: DecoderConfig, { T, D }: DecoderRo
   return ops.tap("decoder.embeddings", ops.spliceRows(scaled, rows, ops.input<["R"]>("visualAt", "i32", R)));
 }
 
-interface DecoderBody extends DecoderRows {
+/** A decoder's rows and what they attend to. */
+export interface DecoderBody extends DecoderRows {
   readonly x: Tensor<["T", "D"]>;
   readonly past: Past;
   readonly sequences: number;
+  /** Is shown every row after each layer but the last. */
+  readonly watch?: (layer: number, hidden: Tensor<["T", "D"]>) => void;
 }
 
 /** Every row after every layer: x += mixer(RMS(x)); x += mlp(RMS(x)). */
@@ -91,7 +94,7 @@ function selectedRows(
 }
 
 /** Every row as it is before the feed-forward of the last layer. */
-function mixedRows(ops: Ops, config: DecoderConfig, { x, T, D, past, sequences }: DecoderBody): Tensor<["T", "D"]> {
+function mixedRows(ops: Ops, config: DecoderConfig, { x, T, D, past, sequences, watch }: DecoderBody): Tensor<["T", "D"]> {
   const step: DecoderStep = {
     config,
     D,
@@ -101,7 +104,10 @@ function mixedRows(ops: Ops, config: DecoderConfig, { x, T, D, past, sequences }
   };
   let hidden = x;
   for (let i = 0; i < config.layerCount; i++) {
-    if (i > 0) hidden = feedForward(ops, config, { layer: i - 1, x: hidden, D });
+    if (i > 0) {
+      hidden = feedForward(ops, config, { layer: i - 1, x: hidden, D });
+      watch?.(i - 1, hidden);
+    }
     const { hybrid } = config;
     const normed = norm(ops, config, { name: `llm.model.layers.${i}.input_layernorm`, x: hidden, D });
     const mixed =
