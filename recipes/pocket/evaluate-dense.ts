@@ -48,7 +48,14 @@ async function measure(fonts: "train" | "heldOut"): Promise<Readonly<Record<"pat
     while (
       addSample(pack, legibleViews(sample(FIRST_EVALUATION_SEED + 500, index++, { stage, splits: { fonts } })), shape)
     );
-    const inputs = packInputs(pack, { shape, parts: "dense", textScale: 1, placeScale: 1, denseScale: 1, queryScale: 1 });
+    const inputs = packInputs(pack, {
+      shape,
+      parts: "dense",
+      textScale: 1,
+      placeScale: 1,
+      denseScale: 1,
+      queryScale: 1,
+    });
     const result = await executable.run({ extents: slotsOf(graph), inputs });
     for (const kind of ["dense", "query"] as const) {
       const cells = kind === "dense" ? POCKET_DENSE.cellsPerPatch : (POCKET_DENSE.cellsPerQuery ?? 0);

@@ -88,7 +88,10 @@ export interface PackOptions {
 }
 
 /** Inputs of the training graph: positions restarted per sample, attention kept apart, padding that nothing sees. */
-export function packInputs(pack: Pack, { shape, parts, textScale, placeScale, denseScale, queryScale }: PackOptions): PackInputs {
+export function packInputs(
+  pack: Pack,
+  { shape, parts, textScale, placeScale, denseScale, queryScale }: PackOptions,
+): PackInputs {
   const views = pack.samples.flatMap((sample) => sample.views);
   const block = blockOf(shape);
   const steps = views.map((view) => ENCODER.step([view]).inputs);
@@ -213,7 +216,16 @@ function textInputs(
   // rows of views that nothing shows land on padding, each on a place of its own
   let padding = base;
   const places = Int32Array.from({ length: shape.views * QUERIES }, (_, i) => visualAt[i] ?? padding++);
-  return { ids, textPositions: positions, targets, targetWeights, placeTargets, placeWeights, textSpans, visualAt: places };
+  return {
+    ids,
+    textPositions: positions,
+    targets,
+    targetWeights,
+    placeTargets,
+    placeWeights,
+    textSpans,
+    visualAt: places,
+  };
 }
 
 /** A view's rows see one another; padding sees itself alone. */

@@ -47,7 +47,10 @@ export function prepare(sample: Sample, tokenizer: Tokenizer): PreparedSample {
   const viewCount = frames(sample, plan).length;
   const counts = Array.from({ length: viewCount }, () => POCKET.resampler.queryCount);
   const picture = imagePlaceholder("flat", { viewTokenCounts: counts, grid: plan.sliced?.grid }, 0);
-  return { ...labelledViews(sample, plan, () => true), ...conversation(sample, picture, tokenizer, frames(sample, plan)) };
+  return {
+    ...labelledViews(sample, plan, () => true),
+    ...conversation(sample, picture, tokenizer, frames(sample, plan)),
+  };
 }
 
 /** For the dense stage: the views in which something can be read, and no conversation. */
@@ -164,7 +167,11 @@ interface ViewFrame {
 }
 
 /** For each cell of a view cut into rows and columns, the character that covers most of it. */
-function cellLabels(sample: Sample, { grid, scaleX, scaleY, offset }: ViewFrame, { rows, columns }: PatchGrid): Uint8Array {
+function cellLabels(
+  sample: Sample,
+  { grid, scaleX, scaleY, offset }: ViewFrame,
+  { rows, columns }: PatchGrid,
+): Uint8Array {
   const cellWidth = (grid.columns * PATCH) / columns;
   const cellHeight = (grid.rows * PATCH) / rows;
   const labels = new Uint8Array(rows * columns);

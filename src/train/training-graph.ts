@@ -143,7 +143,14 @@ function textScores(
   const at = ops.input<["Q"]>("visualAt", "i32", visual.dims[0] as DimOf<"Q">);
   const x = ops.spliceRows(scaled, visual, at);
   const spans = ops.input<["T", "Y"]>("textSpans", "i32", T, dim("Y", 2));
-  const hidden = decoderLayers(ops, config, { x, T, D, past: { kind: "none", spans }, sequences: 1, ...(watch && { watch }) });
+  const hidden = decoderLayers(ops, config, {
+    x,
+    T,
+    D,
+    past: { kind: "none", spans },
+    sequences: 1,
+    ...(watch && { watch }),
+  });
   return logits(ops, config, hidden);
 }
 
@@ -151,7 +158,7 @@ function textLoss(ops: Ops, config: DecoderConfig, text: PackText): Tensor<[]> {
   const T = dim("T", text.shape.tokens, "tokens");
   const found: Tensor<[]>[] = [];
   const watch = (layer: number, hidden: Tensor<["T", "D"]>): void => {
-    if (layer === text.places?.layer) found.push(placeLoss(ops, hidden, text.places));
+    if (layer === text.places?.layer) found.push(placeLoss(ops, hidden, { ...text.places, eps: config.eps }));
   };
   const scores = textScores(ops, config, { ...text, watch });
   ops.output("textPrediction", ops.argmax(scores));
@@ -161,9 +168,14 @@ function textLoss(ops: Ops, config: DecoderConfig, text: PackText): Tensor<[]> {
   return found.reduce((sum, other) => ops.add(sum, other), loss);
 }
 
-function placeLoss(ops: Ops, hidden: Tensor<["T", "D"]>, { placeCount }: PlaceHead): Tensor<[]> {
+function placeLoss(
+  ops: Ops,
+  hidden: Tensor<["T", "D"]>,
+  { placeCount, eps }: PlaceHead & Pick<DecoderConfig, "eps">,
+): Tensor<[]> {
   const [T, into] = hidden.dims as unknown as readonly [DimOf<"T">, DimOf<"D">];
-  const scores = ops.linear(hidden, linearWeights(ops, PLACE_HEAD, { into, out: dim("V", placeCount) }));
+  const normed = ops.rmsNorm(hidden, ops.weight<["D"]>(`${PLACE_HEAD}.norm.weight`, into), eps);
+  const scores = ops.linear(normed, linearWeights(ops, PLACE_HEAD, { into, out: dim("V", placeCount) }));
   ops.output("placePrediction", ops.argmax(scores));
   const targets = ops.input<["T"]>("placeTargets", "i32", T);
   return ops.crossEntropy(scores, targets, ops.input<["T"]>("placeWeights", "f32", T));

@@ -17,9 +17,9 @@ import {
   readPhrasings,
   textInPhrasings,
 } from "./phrasings.ts";
-import { printedOf } from "./scene.ts";
 import { chance, integer, pick, type Random, weighted, weightedItem } from "./random.ts";
 import { itemName } from "./receipt-data.ts";
+import { printedOf } from "./scene.ts";
 import type { Box, Field, Kind, Line, Pixels, Turn } from "./types.ts";
 
 export interface Asked {

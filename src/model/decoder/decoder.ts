@@ -94,7 +94,11 @@ function selectedRows(
 }
 
 /** Every row as it is before the feed-forward of the last layer. */
-function mixedRows(ops: Ops, config: DecoderConfig, { x, T, D, past, sequences, watch }: DecoderBody): Tensor<["T", "D"]> {
+function mixedRows(
+  ops: Ops,
+  config: DecoderConfig,
+  { x, T, D, past, sequences, watch }: DecoderBody,
+): Tensor<["T", "D"]> {
   const step: DecoderStep = {
     config,
     D,
