@@ -60,7 +60,7 @@ const reading: Stage = {
 const dense: Stage = {
   ...stages.blocks,
   kinds: { sheet: 8, page: 1, line: 1 },
-  fontPixels: [15, 30],
+  fontPixels: [15, 25],
   turns: [1, 1],
   degradation: 0.25,
 };
@@ -98,15 +98,15 @@ const STAGES: Readonly<Record<string, TrainingStage>> = {
   reading: {
     data: {
       ...stages.lines,
-      kinds: { line: 2, page: 8, sheet: 2 },
+      kinds: { line: 2, page: 9, sheet: 4 },
       lineCharacters: [3, 20],
-      fontPixels: [15, 30],
-      items: [1, 12],
+      fontPixels: [15, 25],
+      items: [1, 14],
       turns: [1, 1],
       degradation: 0.25,
     },
     parts: "both",
-    shape: packShape(6, 1024, USUAL_PATCHES),
+    shape: packShape(6, 1152, USUAL_PATCHES),
     packsPerStep: 2,
     rate: 1.2e-3,
     denseShare: 0.6,
@@ -141,6 +141,9 @@ const { values: args } = parseArgs({
     workers: { type: "string", default: "2" },
     producers: { type: "string", default: "1" },
     init: { type: "string" },
+    /** Factor on the stage's rate. */
+    rate: { type: "string", default: "1" },
+    "orthogonal-scale": { type: "string", default: "6" },
     /** The decoder begins from what the query heads know. */
     "start-decoder": { type: "boolean", default: false },
     seed: { type: "string", default: "1" },
@@ -189,7 +192,7 @@ const trainer = await Trainer.create({
   blocks: packBlocks(stage.shape),
   orthogonal: {
     matches: (name) => /^(vpm\.encoder|resampler\.(attn|kv_proj|proj)|llm\.model\.layers)/.test(name),
-    rateScale: 6,
+    rateScale: Number(args["orthogonal-scale"]),
   },
   ...(saved === undefined ? {} : { moments: saved.moments }),
 });
@@ -331,7 +334,8 @@ for (;;) {
   );
   step++;
   optimiserStep++;
-  const rate = stage.rate * schedule({ progress: elapsed / minutes, step: isSameStage ? step + 60 : step });
+  const rate =
+    Number(args.rate) * stage.rate * schedule({ progress: elapsed / minutes, step: isSameStage ? step + 60 : step });
   const { loss, gradientNorm, last } = await trainer.step(inputs, { step: optimiserStep, rate });
   const row = {
     stage: args.stage,

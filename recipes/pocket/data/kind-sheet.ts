@@ -70,7 +70,7 @@ interface Drawn {
   readonly colours: Colours;
 }
 
-/** A view with a few whole lines, left, right or in the middle: what the decoder first learns to read. */
+/** A view with whole lines, left, right or in the middle: what the decoder first learns to read. */
 export const composePage: Compose = (context) => {
   const { random } = context;
   const [width, height] = pick(random, SIDES);
@@ -80,8 +80,10 @@ export const composePage: Compose = (context) => {
   let smallest = now.size;
   const place = pick(random, [0, 0, 0.5, 1]);
   const margin = between(random, 4, 20);
-  const lineCount = integer(random, 1, context.stage.items[1]);
-  let top = between(random, 2, 40);
+  const [fewest, most] = context.stage.items;
+  // most pages are full, some have a line or two
+  const lineCount = chance(random, 0.7) ? most : integer(random, fewest, most);
+  let top = between(random, 2, chance(random, 0.7) ? 14 : 40);
   for (let line = 0; line < lineCount; line++) {
     if (chance(random, 0.25)) now = style(context);
     const { ascent, descent } = faceExtent(now.face);
@@ -93,18 +95,23 @@ export const composePage: Compose = (context) => {
       nodes.push({ kind: "text", text, x, y: baseline, colour: colours.ink, line, ...now });
       smallest = Math.min(smallest, now.size);
     }
-    top = baseline + (descent + between(random, 0.05, 0.9)) * now.size;
+    top = baseline + (descent + between(random, 0.02, chance(random, 0.7) ? 0.3 : 0.9)) * now.size;
   }
   return finished(context, { width, height, nodes, smallest, colours });
 };
 
-/** Words as long as they fit. */
+/** Words as long as they fit; half of the lines are cut off where the view ends, so that they are full. */
 function fitting(context: KindContext, now: Style, width: number): string {
+  const fits = (text: string): boolean => textWidth({ ...now, text }) <= width;
   let text = "";
   for (let tries = 0; tries < 8; tries++) {
     const more = words(context, now.face);
-    const longer = text === "" ? more : `${text} ${more}`;
-    if (textWidth({ ...now, text: longer }) <= width) text = longer;
+    let longer = text === "" ? more : `${text} ${more}`;
+    if (fits(longer)) text = longer;
+    else if (chance(context.random, 0.3)) {
+      while (longer.length > text.length && !fits(longer)) longer = longer.slice(0, -1).trimEnd();
+      return longer;
+    }
   }
   return text;
 }
