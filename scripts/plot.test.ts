@@ -46,6 +46,15 @@ test("bars are as long as their values say, and names are escaped", () => {
   expect(svg).not.toMatch(/NaN|undefined|Infinity/);
 });
 
+// Catches names that begin left of the picture, where nobody can read them.
+test("a long name is broken after its commas", () => {
+  const name = "prefill 64, 2.6 with 4 layers, Q4_K_M, Chromium 156.0.8078.108";
+  const svg = barPlot(latestBars([row(name, "scalar", 1)]), text);
+  const lines = [...svg.matchAll(/text-anchor="end"[^>]*>([^<]+)</g)].map(([, line]) => line);
+  expect(lines.join(" ")).toContain(name);
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(40);
+});
+
 // Catches an axis that runs the wrong way, or a division by the width of nothing.
 test("lines rise with their values, a single point too is drawn", () => {
   const svg = linePlot(

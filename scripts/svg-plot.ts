@@ -23,6 +23,8 @@ const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00
 const WIDTH = 880;
 const BAR_HEIGHT = 16;
 const LABEL_WIDTH = 260;
+/** Of a line of a name in front of bars, at about 6.5 units a character. */
+const MOST_CHARACTERS = 38;
 const HEADER = 64;
 
 /** Horizontal bars by group, one colour a series, whiskers for the spread; an SVG that reads on white and on black. */
@@ -36,7 +38,11 @@ export function barPlot(bars: readonly Bar[], text: PlotText): string {
   let y = top;
   for (const group of groups) {
     const own = bars.filter((bar) => bar.group === group);
-    parts.push(label(LABEL_WIDTH - 8, y + (own.length * BAR_HEIGHT) / 2 + 4, group, "end"));
+    const lines = wrapped(group);
+    const middle = y + (own.length * BAR_HEIGHT) / 2 + 4;
+    for (const [i, line] of lines.entries()) {
+      parts.push(label(LABEL_WIDTH - 8, middle + (i - (lines.length - 1) / 2) * 14, line, "end"));
+    }
     for (const bar of own) {
       parts.push(barMark(bar, y, scale, COLOURS[series.indexOf(bar.series) % COLOURS.length]));
       y += BAR_HEIGHT;
@@ -60,6 +66,17 @@ function barMark({ value, spread = 0 }: Bar, y: number, scale: (value: number) =
     `<line x1="${fixed(low)}" x2="${fixed(high)}" y1="${middle}" y2="${middle}" stroke="#888" stroke-width="2"/>` +
     label(high + 6, middle + 4, shortNumber(value), "start")
   );
+}
+
+/** A name in lines that fit beside the bars, broken after commas. */
+function wrapped(name: string): readonly string[] {
+  const lines: string[] = [];
+  for (const part of name.split(/(?<=,) /)) {
+    const longer = lines.length === 0 ? part : `${lines.at(-1)} ${part}`;
+    if (lines.length === 0 || longer.length > MOST_CHARACTERS) lines.push(part);
+    else lines[lines.length - 1] = longer;
+  }
+  return lines;
 }
 
 /** Lines over a common pair of axes, `y` from the smallest to the largest value. */
