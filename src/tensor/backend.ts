@@ -34,8 +34,6 @@ export type WeightUse =
 export interface UploadOptions {
   readonly precision: Precision;
   readonly uses: readonly WeightUse[];
-  /** Refuses weights that hold NaN or infinity, which damaged scales give; costs decoding every block once. */
-  readonly checkFinite?: boolean;
   /** Fills `repackError`; costs one pass over weights that are repacked. */
   readonly measureRepack?: boolean;
   readonly signal?: AbortSignal;

@@ -40,3 +40,22 @@ export const STORAGE_BLOCKS: Readonly<Record<StorageType, { readonly elements: n
   IQ4_NL: { elements: 32, bytes: 18 },
   IQ4_XS: { elements: 256, bytes: 136 },
 };
+
+/** Where a block keeps its float16 factors (scales and minima), in bytes from its start. Source: ggml's block layouts. */
+export const STORAGE_FACTORS: Readonly<Record<StorageType, readonly number[]>> = {
+  F32: [],
+  F16: [],
+  BF16: [],
+  Q8_0: [0],
+  Q4_0: [0],
+  Q4_1: [0, 2],
+  Q5_0: [0],
+  Q5_1: [0, 2],
+  Q2_K: [80, 82],
+  Q3_K: [108],
+  Q4_K: [0, 2],
+  Q5_K: [0, 2],
+  Q6_K: [208],
+  IQ4_NL: [0],
+  IQ4_XS: [0],
+};

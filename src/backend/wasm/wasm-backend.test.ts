@@ -3,7 +3,7 @@ import { DisposedError } from "../../base/errors.ts";
 import { seededRandom } from "../../base/random.ts";
 import type { Backend, Executable, UploadOptions, WeightSource } from "../../tensor/backend.ts";
 import { dim } from "../../tensor/dim.ts";
-import type { StorageType } from "../../tensor/dtype.ts";
+import { STORAGE_BLOCKS, STORAGE_FACTORS, type StorageType } from "../../tensor/dtype.ts";
 import { MemoryBudgetError } from "../../tensor/errors.ts";
 import type { Graph } from "../../tensor/graph.ts";
 import { record } from "../../tensor/recorder.ts";
@@ -73,11 +73,47 @@ describe("bad weights", () => {
   });
 
   // bug: NaN scales turn every answer to NaN, and nobody knows which file did it
-  test("values that are not finite are refused when asked, with the row", async () => {
-    const bad = stored("Q8_0", [4, 32], new Uint8Array(4 * 34));
-    await expect(backend.upload(bad, { ...linear, checkFinite: true })).rejects.toThrow(WeightValueError);
-    using weight = await backend.upload(bad, linear);
-    expect(weight.residentBytes).toBeGreaterThan(0);
+  test.each([0x7e00, 0x7c00, 0xfc00])(
+    "a factor of a block that is not finite (%i) is refused with its row",
+    async (bits) => {
+      for (const [type, factors] of Object.entries(STORAGE_FACTORS)) {
+        const { elements, bytes } = STORAGE_BLOCKS[type as StorageType];
+        for (const factor of factors) {
+          const rows = new Uint8Array(4 * 2 * bytes);
+          // the second block of row 2
+          new DataView(rows.buffer).setUint16(5 * bytes + factor, bits, true);
+          const upload = backend.upload(stored(type as StorageType, [4, 2 * elements], rows), linear);
+          await expect(upload, `${type} at ${factor}`).rejects.toThrow(/"w" holds (NaN|-?Infinity) in row 2\./);
+        }
+      }
+    },
+  );
+
+  // bug: only the formats with scales are looked at
+  test.each([
+    ["F32", 4, 0x7fc00000],
+    ["F32", 4, 0xff800000],
+    ["F16", 2, 0x7c00],
+    ["BF16", 2, 0xff80],
+    ["BF16", 2, 0x7fc0],
+  ] as const)("an element of %s that is not finite is refused with its row", async (type, size, bits) => {
+    const rows = new Uint8Array(3 * 8 * size);
+    const view = new DataView(rows.buffer);
+    if (size === 4) view.setUint32(15 * size, bits, true);
+    else view.setUint16(15 * size, bits, true);
+    await expect(backend.upload(stored(type, [3, 8], rows), linear)).rejects.toThrow(WeightValueError);
+    await expect(backend.upload(stored(type, [3, 8], rows), linear)).rejects.toThrow(/in row 1\./);
+  });
+
+  // bug: the largest numbers of a format taken for infinities
+  test("the largest finite factors and elements are taken", async () => {
+    const block = new Uint8Array(4 * 34);
+    for (let row = 0; row < 4; row++) new DataView(block.buffer).setUint16(row * 34, 0x7bff, true);
+    const most = new Uint8Array(new Float32Array(32).fill(3.4e38).buffer);
+    for (const source of [stored("Q8_0", [4, 32], block), stored("F32", [4, 8], most)]) {
+      using weight = await backend.upload(source, linear);
+      expect(weight.residentBytes).toBeGreaterThan(0);
+    }
   });
 
   // bug: kernels read past the panels of a smaller weight

@@ -4,6 +4,7 @@ import type { Precision, ResidentWeight, UploadOptions, WeightSource, WeightUse 
 import { STORAGE_BLOCKS } from "../../tensor/dtype.ts";
 import type { Region } from "./buffers.ts";
 import { WeightBytesError, WeightTypeError, WeightValueError } from "./errors.ts";
+import { findNotFinite } from "./finite-rows.ts";
 import type { Heap } from "./heap.ts";
 import type { Memories } from "./memories.ts";
 import { layoutBytes, layoutFor, type WeightLayout } from "./weight-layout.ts";
@@ -118,7 +119,8 @@ export async function uploadWeight(
   try {
     // every chunk is read once, whatever the number of forms
     await forChunks(source, options.signal, (stored) => {
-      if (options.checkFinite === true) requireFinite(source, decode, stored);
+      const bad = findNotFinite(stored);
+      if (bad !== undefined) throw new WeightValueError(source.name, bad.row, bad.value);
       if (isMeasured) addRepackLoss(loss, decodeRows(decode, stored), stored.rowLength);
       for (const { layout, isTransposed, address, bytes } of own) {
         // made again for each chunk: the memory may have grown while the file was read
@@ -199,13 +201,6 @@ async function forChunks(
 function decodeRows(decode: DecodeStored, { type, bytes }: StoredRows): Float32Array {
   const { elements, bytes: blockBytes } = STORAGE_BLOCKS[type];
   return decode(type, bytes, (bytes.byteLength / blockBytes) * elements);
-}
-
-function requireFinite(source: WeightSource, decode: DecodeStored, stored: StoredRows): void {
-  const { begin, rowLength } = stored;
-  const values = decodeRows(decode, stored);
-  const bad = values.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) throw new WeightValueError(source.name, begin + Math.floor(bad / rowLength), values[bad]);
 }
 
 interface MatrixShape {

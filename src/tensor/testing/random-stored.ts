@@ -1,22 +1,6 @@
 import { numberToBfloat16, numberToFloat16 } from "../../base/float16.ts";
 import type { Random } from "../../base/random.ts";
-import { STORAGE_BLOCKS, type StorageType } from "../dtype.ts";
-
-/** Where a block keeps its f16 factors. Source: ggml's block layouts. */
-const FACTORS: Readonly<Partial<Record<StorageType, readonly number[]>>> = {
-  Q8_0: [0],
-  Q4_0: [0],
-  Q4_1: [0, 2],
-  Q5_0: [0],
-  Q5_1: [0, 2],
-  Q2_K: [80, 82],
-  Q3_K: [108],
-  Q4_K: [0, 2],
-  Q5_K: [0, 2],
-  Q6_K: [208],
-  IQ4_NL: [0],
-  IQ4_XS: [0],
-};
+import { STORAGE_BLOCKS, STORAGE_FACTORS, type StorageType } from "../dtype.ts";
 
 /** Stored bytes of `count` elements: any bits for the quants, plausible factors, some of them subnormal. */
 export function randomStored(type: StorageType, count: number, random: Random): Uint8Array<ArrayBuffer> {
@@ -29,7 +13,7 @@ export function randomStored(type: StorageType, count: number, random: Random): 
   const stored = Uint8Array.from({ length: (count / elements) * bytes }, () => random.below(256));
   const view = new DataView(stored.buffer);
   for (let block = 0; block < stored.length; block += bytes) {
-    for (const offset of FACTORS[type] ?? []) {
+    for (const offset of STORAGE_FACTORS[type]) {
       const factor = (random.below(20) === 0 ? 2e-6 : 0.01) * (0.5 + random.next());
       view.setUint16(block + offset, numberToFloat16(factor), true);
     }
