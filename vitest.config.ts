@@ -32,7 +32,8 @@ function packageUnderTest(): Plugin[] {
 function nodeProject(name: string, include: string[], testTimeout: number): TestProjectInlineConfiguration {
   return {
     plugins: packageUnderTest(),
-    test: { name, include, environment: "node", pool: "forks", isolate: false, testTimeout },
+    // what is made before the tests takes as long as they may: a busy machine starts eight backends in more than ten seconds
+    test: { name, include, environment: "node", pool: "forks", isolate: false, testTimeout, hookTimeout: testTimeout },
   };
 }
 
@@ -46,6 +47,7 @@ function browserProjects(): TestProjectInlineConfiguration[] {
         name: "browser",
         include: ["test/browser/**/*.test.ts"],
         testTimeout: 60_000,
+        hookTimeout: 60_000,
         browser: {
           enabled: true,
           headless: true,

@@ -82,6 +82,19 @@ describe.each(Object.keys(BACKENDS))("gradients on %s equal the oracle's", (name
   });
 });
 
+// would catch: a caller that learns of a missing op when a training graph fails to lower, or a reason that says nothing
+test("onnx lists the ops it lacks, with the reason", async () => {
+  using backend = await createOnnxBackend({ decode: dequantise });
+  expect(Object.keys(backend.info.unsupported).toSorted()).toEqual([
+    "appendRows",
+    "attentionCached",
+    "causalConv",
+    "deltaNet",
+    "l2Norm",
+  ]);
+  for (const [op, reason] of Object.entries(backend.info.unsupported)) expect(reason.length, op).toBeGreaterThan(20);
+});
+
 // would catch: queries of one block meeting keys of another, or heads of a group mixed up, when blocks are promised
 test("onnx attention told of its blocks equals attention that is not", async () => {
   const [D, T, H, G, C] = [dim("D", 32), dim("T", 8), dim("H", 4), dim("G", 2), dim("C", 8)];

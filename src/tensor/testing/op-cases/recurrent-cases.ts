@@ -31,6 +31,7 @@ export const CAUSAL_CONV_CASES: readonly OpCase[] = [
   causalConvCase(1, 4),
   causalConvCase(63, 4),
   causalConvCase(64, 2),
+  causalConvCase(65, 3),
   causalConvCase(1000, 4),
 ];
 
