@@ -16,7 +16,14 @@ import type { OpenedFiles } from "./open-files.ts";
 import { SequencePool } from "./sequence-pool.ts";
 import { StepQueue } from "./step-queue.ts";
 import type { TowerPath } from "./tower-note.ts";
-import { type KernelChoice, precisionFor, type ResidentPart, uploadPart } from "./upload-part.ts";
+import {
+  type KernelChoice,
+  measureRepack,
+  precisionFor,
+  type RepackCost,
+  type ResidentPart,
+  uploadPart,
+} from "./upload-part.ts";
 import { DEFAULT_BATCH, type EncodedView, type VisionBatch, VisionRunner } from "./vision-runner.ts";
 
 /** Positions of one conversation unless told otherwise: what the published command lines use. */
@@ -216,6 +223,15 @@ export class ModelRuntime implements AsyncDisposable {
       this.#notePeak();
       if (!this.plan.keepsBoth) this.#freeVision();
       return encoded;
+    });
+  }
+
+  /** What 8 bits cost each matrix of the tower; frees both parts first. */
+  towerRepackCosts(signal?: AbortSignal): Promise<readonly RepackCost[]> {
+    return this.#inTurn(() => {
+      this.#freeVision();
+      this.#freeDecoder();
+      return measureRepack({ backend: this.backend, sources: this.#sources.vision, uses: this.#uses, signal });
     });
   }
 

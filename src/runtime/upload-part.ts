@@ -72,3 +72,26 @@ export function precisionFor(
   if (kernels === "generic" || !uses.includes("linear")) return "float";
   return isInt8 || !FULL_TYPES.includes(type) ? "integer" : "float";
 }
+
+/** What 8 bits cost one matrix. */
+export interface RepackCost {
+  readonly name: string;
+  /** Of the numbers that are kept against the stored ones. */
+  readonly nmse: number;
+}
+
+/** Repacks every matrix of full type as an 8-bit tower does, one at a time, and gives each back. Throws AbortedError. */
+export async function measureRepack(
+  request: Pick<UploadRequest, "backend" | "sources" | "uses" | "signal">,
+): Promise<readonly RepackCost[]> {
+  const { backend, sources, uses, signal } = request;
+  const costs: RepackCost[] = [];
+  for (const [name, source] of sources) {
+    if (!FULL_TYPES.includes(source.type) || uses[name]?.includes("linear") !== true) continue;
+    if (signal?.aborted === true) throw new AbortedError("Measuring the tower", { cause: signal.reason });
+    const options = { precision: "integer", uses: ["linear"], measureRepack: true } as const;
+    using weight = await backend.upload(source, options);
+    if (weight.repackError !== undefined) costs.push({ name, nmse: weight.repackError });
+  }
+  return costs;
+}

@@ -8,6 +8,7 @@ import type { ByteSource } from "../../io/byte-source.ts";
 import { readHubEnvironment } from "../../io/node/hub-environment.ts";
 import { nodePlatform } from "../../runtime/node/node-platform.ts";
 import { noteTowerPath, type TowerPath } from "../../runtime/tower-note.ts";
+import type { RepackCost } from "../../runtime/upload-part.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { loadOptions, MODEL_FLAGS } from "../model-flags.ts";
@@ -33,6 +34,10 @@ const GREEDY = { temperature: 0, repetitionPenalty: 1, maxNewTokens: 16, ignores
 /** Error of the fast path's logits beyond which it is not to be trusted. */
 const LIMIT = 0.05;
 const HASH_CHUNK_BYTES = 2 ** 24;
+/** Rises when a report says something new, so that no older one is shown in its place. */
+const REPORT_VERSION = 2;
+/** Matrices of the tower that the printed report names; all are in the JSON. */
+const SHOWN_MATRICES = 5;
 
 /** Greedy answers that the authors' own tests expect. */
 const KNOWN_ANSWERS: Readonly<Record<string, { readonly question: string; readonly start: string }>> = {
@@ -60,6 +65,8 @@ interface Report {
   readonly comparisons: readonly Comparison[];
   /** The same with the tower in 8 bit. */
   readonly towerComparisons: readonly Comparison[];
+  /** What 8 bits cost each matrix of the tower. */
+  readonly towerMatrices: readonly RepackCost[];
   /** What the tower will run on from now on. */
   readonly towerPath: TowerPath;
   readonly knownAnswer: { readonly expected: string; readonly found: string; readonly isRight: boolean } | undefined;
@@ -115,7 +122,7 @@ async function hashOf(source: ByteSource, onProgress: (doneBytes: number) => voi
 async function reportPath(sha256: Readonly<Record<string, string>>, { env }: CommandContext): Promise<string> {
   const { derivedFolder } = await readHubEnvironment(env);
   const key = createHash("sha256")
-    .update(JSON.stringify([sha256, process.version, process.arch]))
+    .update(JSON.stringify([REPORT_VERSION, sha256, process.version, process.arch]))
     .digest("hex");
   return join(derivedFolder, "doctor", `${key}.json`);
 }
@@ -128,6 +135,7 @@ interface Answers {
   readonly version: string;
   readonly backend: string;
   readonly knownAnswer: Report["knownAnswer"];
+  readonly towerMatrices: readonly RepackCost[];
 }
 
 async function check(
@@ -155,6 +163,7 @@ async function check(
     node: process.version,
     comparisons,
     towerComparisons,
+    towerMatrices: small.towerMatrices,
     towerPath,
     knownAnswer,
     isFastPathSound,
@@ -175,6 +184,7 @@ async function measure(
     version: model.runtime.description.version,
     backend: model.runtime.backend.info.description,
     knownAnswer: options.kernels === "generic" ? await askKnown(model, context) : undefined,
+    towerMatrices: options.tower === "int8" ? await model.runtime.towerRepackCosts(context.signal) : [],
   };
 }
 
@@ -232,6 +242,7 @@ function show(report: Report, { terminal }: CommandContext): void {
     isGood ? terminal.paint("green", good) : terminal.paint("red", bad);
   terminal.out(`${report.model}, ${report.backend}\n`);
   terminal.out(`${table(["path", "picture", "error of logits", "equal tokens"], rows)}\n`);
+  showTower(report.towerMatrices, terminal);
   terminal.out(
     `${verdict(report.isFastPathSound, "The fast path is sound.", "The fast path is off: use --kernels generic.")}\n`,
   );
@@ -244,4 +255,14 @@ function show(report: Report, { terminal }: CommandContext): void {
     terminal.out(`${verdict(knownAnswer.isRight, "The known answer came.", "The known answer did not come:")}\n`);
     if (!knownAnswer.isRight) terminal.out(`  expected ${knownAnswer.expected}\n  found    ${knownAnswer.found}\n`);
   }
+}
+
+/** The matrices of the tower that lose most, and how the others do. */
+function showTower(matrices: readonly RepackCost[], terminal: CommandContext["terminal"]): void {
+  if (matrices.length === 0) return;
+  const worst = matrices.toSorted((a, b) => b.nmse - a.nmse);
+  const median = worst[Math.floor(worst.length / 2)].nmse.toExponential(2);
+  const rows = worst.slice(0, SHOWN_MATRICES).map(({ name, nmse: error }) => [name, error.toExponential(2)]);
+  terminal.out(`In 8 bit the ${worst.length} matrices of the tower lose a share of ${median} (median); the worst:\n`);
+  terminal.out(`${table(["matrix", "error"], rows)}\n`);
 }

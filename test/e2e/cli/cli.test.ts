@@ -114,12 +114,24 @@ test("doctor compares the paths and keeps its report", async () => {
   const args = ["doctor", "-m", `${MODEL}/gguf/model-f16.gguf`, "--json", "-t", "1"];
   const first = await cli(args);
   expect(first.code).toBe(0);
-  const report: { comparisons: { nmse: number }[]; towerComparisons: { nmse: number }[]; isSound: boolean } =
-    JSON.parse(first.out);
+  const report: Record<"comparisons" | "towerComparisons", { nmse: number }[]> & {
+    towerMatrices: { name: string; nmse: number }[];
+    isSound: boolean;
+  } = JSON.parse(first.out);
   // an F16 file has nothing to compute in integers but its tower
   expect(report.comparisons.map(({ nmse }) => nmse)).toEqual([0, 0, 0]);
   for (const { nmse } of report.towerComparisons) expect(nmse > 0 && nmse < 0.05).toBe(true);
   expect(report.isSound).toBe(true);
+  // an error of the whole tower alone tells nobody which matrix to keep in floats
+  const names = report.towerMatrices.map(({ name }) => name);
+  for (const map of ["self_attn.q_proj", "self_attn.out_proj", "mlp.fc1", "mlp.fc2"]) {
+    expect(
+      names.filter((name) => name.includes(map)),
+      map,
+    ).toHaveLength(3);
+  }
+  expect(names.filter((name) => name.startsWith("resampler."))).toHaveLength(6);
+  for (const { name, nmse } of report.towerMatrices) expect(nmse > 1e-6 && nmse < 1e-3, name).toBe(true);
   expect((await cli(args)).out).toBe(first.out);
 });
 
