@@ -68,3 +68,19 @@ export class TrainingRunningError extends MiniCpmError {
     );
   }
 }
+
+/** A stage needs more memory than this machine has; nothing was read or allocated. */
+export class TrainingMemoryError extends MiniCpmError {
+  constructor(
+    stage: string,
+    sizes: { readonly plannedBytes: number; readonly availableBytes: number },
+    advice: string,
+  ) {
+    const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(bytes < 2 ** 30 ? 3 : 1)} GiB`;
+    super(
+      "E_TRAINING_MEMORY",
+      `Stage ${JSON.stringify(stage)} is planned to need ${gib(sizes.plannedBytes)}, and ${gib(sizes.availableBytes)} are there.`,
+      advice,
+    );
+  }
+}

@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { imagePlaceholder } from "../../chat/placeholders.ts";
 import type { FineTuneOutcome } from "../../train/run/fine-tune.ts";
@@ -7,6 +8,7 @@ import { EXIT, UsageError } from "../errors.ts";
 import { choice } from "../model-flags.ts";
 import { trainingBackend } from "../training-backend.ts";
 import { lineDisplay, liveDisplay, type TrainingDisplay } from "../training-view.ts";
+import { parseBytes } from "../units.ts";
 
 /** `minicpmv train recipe.json` */
 export const trainCommand: Command = {
@@ -24,6 +26,8 @@ export const trainCommand: Command = {
       help: "threads; a run that goes on gives the same bits with the same number",
     },
     "save-every": { type: "string", value: "MINUTES", help: "time between saves (5)" },
+    memory: { type: "string", value: "SIZE", help: "refuse stages planned to need more (what this machine has)" },
+    "ignore-memory": { type: "boolean", help: "train whatever memory is planned" },
     json: { type: "boolean", help: "print the plan, or every step, as JSON" },
   },
   examples: [
@@ -55,6 +59,7 @@ async function train(path: string, args: Arguments, context: CommandContext): Pr
   const { name } = await openRecipe(path);
   const folder = args.text("run") ?? join("runs", name);
   const saveEvery = args.number("save-every");
+  const memoryBytes = memoryLimit(args);
   using stop = stopSignal(context.signal);
   const kind = choice(args, "backend", ["auto", "onnx", "wasm"]) ?? "auto";
   using backend = await trainingBackend(kind, args.text("threads"), (text) => terminal.note(text));
@@ -66,6 +71,7 @@ async function train(path: string, args: Arguments, context: CommandContext): Pr
       folder,
       backend,
       pictureText: imagePlaceholder,
+      memoryBytes,
       signal: stop.signal,
       ...(saveEvery === undefined ? {} : { saveEveryMs: saveEvery * 60_000 }),
       onBegin: (text) => terminal.note(`${text} ${backend.info.description}. Run: ${folder}`),
@@ -81,6 +87,16 @@ async function train(path: string, args: Arguments, context: CommandContext): Pr
     display.end();
     throw error;
   }
+}
+
+/** What the machine has, or the group of processes that this one is in; undefined where the user wants no limit. */
+function memoryLimit(args: Arguments): number | undefined {
+  if (args.has("ignore-memory")) return undefined;
+  const text = args.text("memory");
+  if (text !== undefined) return parseBytes(text, "--memory");
+  // 0 or a huge number where no limit is set
+  const group = process.constrainedMemory();
+  return group > 0 ? Math.min(group, totalmem()) : totalmem();
 }
 
 /** Ctrl-C, and the signal that a system sends before it ends a process. */

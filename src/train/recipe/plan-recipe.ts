@@ -39,6 +39,11 @@ export interface StagePlan {
     readonly gradientBytes: number;
     readonly momentBytes: number;
     readonly workspaceBytes: number;
+    /**
+     * All that one process holds at once: weights as read, as trained and as the executor has them, gradients of a pack and
+     * their sum, moments, the average where there is one, and the workspace.
+     */
+    readonly residentBytes: number;
   };
   /** Days on each device. */
   readonly days: Readonly<Record<string, number>>;
@@ -76,6 +81,10 @@ function planStage(model: TrainedModel, stage: RecipeStage, devices: readonly Pl
   const full = stageGraph(model, stage, stage.pack).graph;
   const parameters = countOf(graph, Object.keys(graph.weights));
   const trainedParameters = countOf(graph, trained);
+  const [weightBytes, gradientBytes] = [4 * parameters, 4 * trainedParameters];
+  const momentBytes = 2 * gradientBytes;
+  const averageBytes = stage.optimiser.average === undefined ? 0 : gradientBytes;
+  const workspaceBytes = plan(full).arenaBytes;
   return {
     name: stage.name,
     parameters,
@@ -85,10 +94,11 @@ function planStage(model: TrainedModel, stage: RecipeStage, devices: readonly Pl
     flopsPerSample,
     flops,
     memory: {
-      weightBytes: 4 * parameters,
-      gradientBytes: 4 * trainedParameters,
-      momentBytes: 8 * trainedParameters,
-      workspaceBytes: plan(full).arenaBytes,
+      weightBytes,
+      gradientBytes,
+      momentBytes,
+      workspaceBytes,
+      residentBytes: 3 * weightBytes + 2 * gradientBytes + momentBytes + averageBytes + workspaceBytes,
     },
     days: daysOf(flops, devices),
   };
@@ -169,7 +179,7 @@ export function describePlan({ name, stages, flops, days }: RecipePlan): readonl
         `  ${stage.name}: ${(stage.trainedParameters / 1e6).toFixed(1)} of ${(stage.parameters / 1e6).toFixed(1)} M parameters`,
         `${stage.samples.toLocaleString("en")} samples, ${stage.steps.toLocaleString("en")} steps`,
         `${stage.flops.toExponential(2)} FLOPs`,
-        `weights ${gib(memory.weightBytes)}, gradients and moments ${gib(memory.gradientBytes + memory.momentBytes)}, workspace ${gib(memory.workspaceBytes)}`,
+        `weights ${gib(memory.weightBytes)}, gradients and moments ${gib(memory.gradientBytes + memory.momentBytes)}, workspace ${gib(memory.workspaceBytes)}; in one process ${gib(memory.residentBytes)}`,
       ].join("; "),
     ),
     ...total,

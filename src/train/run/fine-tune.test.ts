@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -6,6 +6,7 @@ import { createOnnxBackend } from "../../backend/onnx/onnx-backend.ts";
 import { createWasmBackend } from "../../backend/wasm/wasm-backend.ts";
 import { dequantise } from "../../weights/quant/dequantise.ts";
 import { readAdapter } from "../checkpoint/peft.ts";
+import { TrainingMemoryError } from "../errors.ts";
 import { type TrainedModel, trainingGraph } from "../training-graph.ts";
 import { openBaseModel } from "./base-model.ts";
 import { fineTune, type PictureText } from "./fine-tune.ts";
@@ -67,6 +68,44 @@ test("a published model is fine-tuned on a user's file, and is written as model 
   expect(written.description.version).toBe("2.6");
   await written.close();
   expect(await readFile(join(run, "report.html"), "utf8")).toContain("12.50");
+}, 60_000);
+
+// would catch: a machine that pages or a process that is killed after an hour, where the plan had said so before anything was read
+test("a stage that needs more memory than there is is refused before anything runs, with what to lower", async () => {
+  using backend = await createWasmBackend({ decode: dequantise });
+  const before = backend.residentBytes;
+  const run = join(folder, "run");
+  const begun: string[] = [];
+  const train = async (changes: object, memoryBytes: number) => {
+    const onBegin = (text: string): number => begun.push(text);
+    const recipePath = await recipe({ stages: [{ ...STAGE, samples: 2, ...changes }] });
+    return fineTune({
+      recipePath,
+      folder: run,
+      backend,
+      pictureText,
+      memoryBytes,
+      onBegin,
+      lockPath: join(folder, "lock"),
+    });
+  };
+  const everything = { lora: undefined, trainable: ["vision", "resampler", "language"] };
+  const narrow = { pack: { views: 1, patches: 4, tokens: 80 } };
+  const cases = [
+    [{}, /^Stage "mine" is planned to need 0\.\d+ GiB, and 0\.001 GiB are there\./, /lower pack\.tokens/],
+    [{ ...everything, ...narrow }, /"mine"/, /fewer parts in trainable/],
+    [narrow, /"mine"/, /smaller model/],
+  ] as const;
+  for (const [changes, message, hint] of cases) {
+    const refusal = expect(train(changes, 2 ** 20)).rejects;
+    await refusal.toBeInstanceOf(TrainingMemoryError);
+    const error = await train(changes, 2 ** 20).catch((thrown: unknown) => thrown as TrainingMemoryError);
+    expect(error).toMatchObject({ message: expect.stringMatching(message), hint: expect.stringMatching(hint) });
+  }
+  expect([begun, backend.residentBytes, await readdir(folder)]).toEqual([[], before, ["mine.jsonl", "recipe.json"]]);
+  expect((await train({}, 2 ** 30)).isComplete).toBe(true);
+  // nothing is left to do, so nothing is needed
+  expect((await train({}, 2 ** 20)).isComplete).toBe(true);
 }, 60_000);
 
 // would catch: a stage of pre-training that learns nothing from its files, or a run from nothing that leaves no whole model

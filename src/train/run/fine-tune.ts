@@ -16,7 +16,8 @@ import { packRoom } from "../pack-inputs.ts";
 import { parseRecipe } from "../recipe/parse-recipe.ts";
 import { loraOptions } from "../recipe/plan-recipe.ts";
 import type { Recipe, RecipeStage } from "../recipe/recipe.ts";
-import { savedProgress } from "../run-folder.ts";
+import { requireMemory } from "../recipe/require-memory.ts";
+import { type RunState, savedProgress } from "../run-folder.ts";
 import { trainingGraph } from "../training-graph.ts";
 import { type BaseModel, openBaseModel } from "./base-model.ts";
 import { openRecipe } from "./recipe-file.ts";
@@ -39,6 +40,8 @@ export interface FineTuneOptions
   readonly folder: string;
   readonly backend: Backend;
   readonly pictureText: PictureText;
+  /** What the run may take: a stage that is planned to need more is refused before weights are read. No limit when absent. */
+  readonly memoryBytes?: number | undefined;
   /** Takes a sentence on what is about to be trained, or how far a run is that goes on. */
   readonly onBegin?: (text: string) => void;
 }
@@ -51,7 +54,7 @@ export interface FineTuneOutcome extends TrainingOutcome {
 
 /**
  * Runs a recipe on the files that it names, from the model in its `init` folder: what `minicpmv train recipe.json` does. Paths
- * start at the recipe's folder. Throws RecipeError without `init`, and what `runTraining` throws.
+ * start at the recipe's folder. Throws RecipeError without `init`, TrainingMemoryError, and what `runTraining` throws.
  */
 export async function fineTune(options: FineTuneOptions): Promise<FineTuneOutcome> {
   const { text, here, init, initFolder } = await openRecipe(options.recipePath);
@@ -63,12 +66,16 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuneOutcom
   const base = await openBaseModel(initFolder);
   try {
     const recipe = parseRecipe(text, base.model);
+    const saved = await savedProgress(options.folder);
+    if (options.memoryBytes !== undefined) {
+      requireMemory(recipe, { availableBytes: options.memoryBytes, from: stageToGoOn(recipe, saved?.stage) });
+    }
     // asks for every weight; its shape does not matter
     const shape = { views: 1, patches: 4, tokens: base.queryCount + 1 };
     const graph = trainingGraph(base.model, { shape, parts: "text" });
     const { layerCount } = base.model.decoder;
     const initial = (await base.weights(graph)) ?? initialise(graph, { seed: recipe.seed, layerCount });
-    options.onBegin?.(await beginText(recipe, base, options.folder));
+    options.onBegin?.(beginText(recipe, base, saved));
     const outcome = await runTraining(recipe, {
       ...options,
       samples: (stage) => stageSources(stage, here, { base, pictureText: options.pictureText }),
@@ -88,9 +95,17 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuneOutcom
   }
 }
 
+/** Index of the stage that a saved run stands in, the count of stages when it is done; a strange name is refused later. */
+function stageToGoOn({ stages }: Recipe, name: unknown): number {
+  if (name === "done") return stages.length;
+  return Math.max(
+    0,
+    stages.findIndex((stage) => stage.name === name),
+  );
+}
+
 /** "receipts: MiniCPM-V 2.6; stages receipts. Going on after step 40." */
-async function beginText(recipe: Recipe, base: BaseModel, folder: string): Promise<string> {
-  const saved = await savedProgress(folder);
+function beginText(recipe: Recipe, base: BaseModel, saved: RunState["progress"] | undefined): string {
   const names = recipe.stages.map(({ name }) => name).join(", ");
   const start = `${recipe.name}: ${base.description.title}; stages ${names}.`;
   if (saved === undefined) return start;

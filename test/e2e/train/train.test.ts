@@ -90,6 +90,19 @@ test("--dry-run plans from the model that the recipe starts from, and writes not
   expect((await readdir(folder)).sort()).toEqual(["mine.jsonl", "planned.json", "tmp"]);
 });
 
+// catches a limit that the command does not pass on, and a refusal that cannot be overruled
+test("a stage beyond the memory is refused with a hint, and trained all the same where that is asked for", async () => {
+  const recipe = await writeRecipe("large", [{ ...LORA, samples: 2 }]);
+  const limited = [recipe, "--run", join(folder, "run"), "--memory", "1MiB"];
+  const refused = await train(limited);
+  expect([refused.code, refused.notes]).toEqual([1, expect.stringMatching(/"adapters" is planned .*--ignore-memory/s)]);
+  const tokens = 100_000_000;
+  const huge = await writeRecipe("huge", [{ ...LORA, pack: { views: 2, patches: 64, tokens } }]);
+  const beyond = await train([huge, "--run", join(folder, "run")]);
+  expect([beyond.code, beyond.notes]).toEqual([1, expect.stringMatching(/lower pack\.tokens/)]);
+  expect((await train([...limited, "--ignore-memory"])).code).toBe(0);
+}, 120_000);
+
 // catches two trainings on one machine, and mistakes that end in a stack trace
 test("mistakes and a lock that is held are told in words", async () => {
   const recipe = await writeRecipe("locked", [LORA]);
