@@ -15,7 +15,8 @@ const OWN = /^(train|computed)\./;
 
 /**
  * Weights as the published files name and shape them: stacked q, k, v of the resampler joined again, the patch embedding
- * a convolution. Heads of training alone are left out. Throws UnsupportedError for a version whose values differ too.
+ * a convolution. Heads of training alone are left out. Throws UnsupportedError for a version whose values differ too, and for
+ * a stack of which a part is missing.
  */
 export function publishedTensors(
   weights: Readonly<Record<string, Float32Array>>,
@@ -23,6 +24,7 @@ export function publishedTensors(
   naming: WeightNaming = hfNaming,
 ): readonly NamedTensor[] {
   const tensors = new Map<string, NamedTensor>();
+  const missing = new Map<string, number>();
   for (const [name, values] of Object.entries(weights)) {
     if (OWN.test(name)) continue;
     const shape = shapeOf(name);
@@ -44,8 +46,15 @@ export function publishedTensors(
       shape: whole,
       values: new Float32Array(values.length * part.count),
     };
+    if (stacked.values.length !== values.length * part.count) {
+      throw new UnsupportedError(`${name} is no equal part of ${place.name}.`, "Take the weights of one model.");
+    }
     stacked.values.set(values, part.index * values.length);
+    missing.set(place.name, (missing.get(place.name) ?? part.count) - 1);
     tensors.set(place.name, stacked);
+  }
+  for (const [name, count] of missing) {
+    if (count !== 0) throw new UnsupportedError(`Parts of ${name} are missing.`, "Save the whole model and try again.");
   }
   return [...tensors.values()];
 }

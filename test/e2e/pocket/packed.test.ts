@@ -111,10 +111,15 @@ test("a checkpoint of another model is refused by the weight's name", async () =
     each === name ? [2, 3] : shapeOf(each),
   );
   await expect(packed("Q8_0", "wrong")).rejects.toThrow(
-    /gate_proj\.weight is \[2,3\], and the model wants \[\d+,\d+\]/,
+    /layers\.0\.mlp\.gate_proj\.weight: expected \[\d+, \d+\], found \[2, 3\]/,
   );
   const { [name]: _, ...rest } = weights;
   await writeTensors(join(folder, "checkpoint"), rest, shapeOf);
-  await expect(packed("Q8_0", "gap")).rejects.toThrow(/there is no weight llm\.model\.layers\.0\.mlp\.gate_proj/);
+  await expect(packed("Q8_0", "gap")).rejects.toThrow(/missing.*llm\.model\.layers\.0\.mlp\.gate_proj/);
+  const part = "resampler.attn.k_proj.weight";
+  const { [part]: __, ...others } = weights;
+  await writeTensors(join(folder, "checkpoint"), others, shapeOf);
+  // a stack with a part of zeros would be a model that sees nothing
+  await expect(packed("Q8_0", "part")).rejects.toThrow(/Parts of resampler\.attn\.in_proj_weight are missing/);
   await writeFile(join(folder, "checkpoint"), "");
 });
