@@ -1,5 +1,14 @@
 export { type Adapter, type AdapterFolder, readAdapter, writeAdapter } from "./train/checkpoint/peft.ts";
+export { askEndpoint, EndpointError, type EndpointOptions } from "./train/data/ask-endpoint.ts";
 export type { DataFormat } from "./train/data/formats.ts";
+export {
+  type AskModel,
+  type CaptionOrigin,
+  type RefusedCaption,
+  type RewriteOptions,
+  type RewrittenCaption,
+  rewriteCaption,
+} from "./train/data/rewrite-captions.ts";
 export type { ChatSample } from "./train/data/sample.ts";
 export { shareGptInfo, writeShareGpt } from "./train/data/share-gpt.ts";
 export {
@@ -7,6 +16,7 @@ export {
   DataSampleError,
   RecipeError,
   TrainingDivergedError,
+  TrainingMemoryError,
   TrainingRunningError,
 } from "./train/errors.ts";
 export { type LoraOptions, OFFICIAL_LORA } from "./train/lora.ts";

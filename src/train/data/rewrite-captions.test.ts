@@ -1,4 +1,7 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
+import { askEndpoint, EndpointError } from "./ask-endpoint.ts";
 import { type AskModel, captionFault, parseReply, rewriteByRule, rewriteCaption } from "./rewrite-captions.ts";
 
 const replying =
@@ -87,5 +90,56 @@ describe("the cleaning filter", () => {
     for (const text of ["A dog sleeps on the sofa", "两只狗在海边奔跑", "Vue sur la vieille ville de Lyon"]) {
       expect(captionFault(text), text).toBeUndefined();
     }
+  });
+});
+
+describe("an endpoint", () => {
+  const raw = "two dogs run beach sunset IMG_2.jpg";
+
+  /** A chat server that notes what it is asked and answers with these. */
+  async function asked(answers: readonly (readonly [status: number, body: string])[]) {
+    const seen: { url: string | undefined; key: string | undefined; body: string }[] = [];
+    const server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => void chunks.push(chunk));
+      request.on("end", () => {
+        const [status, body] = answers[seen.length] ?? [500, "no more answers"];
+        seen.push({ url: request.url, key: request.headers.authorization, body: Buffer.concat(chunks).toString() });
+        response.writeHead(status).end(body);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const close = () => new Promise<unknown>((resolve) => server.close(resolve));
+    return { seen, close, url: `http://127.0.0.1:${port}/v1/` };
+  }
+
+  // would catch: another route or form than OpenAI's, a key that is left out, a reply read from the wrong place
+  test("is asked on OpenAI's chat route, and its answer is kept", async () => {
+    const content = "Question: What do the dogs do?\nAnswer: Two dogs run on a beach at sunset.";
+    const { seen, close, url } = await asked([[200, JSON.stringify({ choices: [{ message: { content } }] })]]);
+    const ask = askEndpoint({ url, modelName: "m", apiKey: "k" });
+    const result = await rewriteCaption(raw, { ask, modelName: "m" });
+    await close();
+    expect(result).toMatchObject({ raw, question: "What do the dogs do?", origin: { kind: "model", name: "m" } });
+    expect(seen).toMatchObject([{ url: "/v1/chat/completions", key: "Bearer k" }]);
+    expect(JSON.parse(seen[0].body)).toMatchObject({ model: "m", temperature: 0, messages: { length: 6 } });
+  });
+
+  // would catch: captions quietly rewritten by rules because the key was wrong
+  test("that refuses, breaks off or is not there is a typed error with what it said", async () => {
+    const { close, url } = await asked([
+      [401, "wrong key"],
+      [200, "<html>"],
+      [200, '{"choices":[]}'],
+    ]);
+    const ask = askEndpoint({ url, modelName: "m" });
+    for (const said of [/answered 401: wrong key/, /no chat completion: <html>/, /no chat completion: \{"choices"/]) {
+      const error = await rewriteCaption(raw, { ask }).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(EndpointError);
+      expect(String(error)).toMatch(said);
+    }
+    await close();
+    await expect(rewriteCaption(raw, { ask })).rejects.toThrow(/cannot be reached/);
   });
 });
