@@ -51,7 +51,11 @@ test("matrices are decayed; vectors, tables and queries are not", () => {
     ["resampler.query", [4, 8]],
   ] as const;
   for (const [name, shape] of kept) expect(isDecayed(name, shape), name).toBe(false);
-  const decayed = ["llm.model.layers.0.mlp.down_proj.weight", "resampler.proj", "vpm.embeddings.patch_embedding.weight"];
+  const decayed = [
+    "llm.model.layers.0.mlp.down_proj.weight",
+    "resampler.proj",
+    "vpm.embeddings.patch_embedding.weight",
+  ];
   for (const name of decayed) expect(isDecayed(name, [8, 8]), name).toBe(true);
 });
 
