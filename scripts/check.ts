@@ -26,7 +26,11 @@ const STEPS = {
   // format, lint rules and import order in one pass
   lint: command("@biomejs/biome/bin/biome", "check", "--error-on-warnings"),
   types: () =>
-    sum([["-b"], ["-p", "tsconfig.tools.json"], ["-p", "apps/web"]].map((args) => command(TYPESCRIPT, ...args)())),
+    sum(
+      [["-b"], ["-p", "tsconfig.tools.json"], ["-p", "apps/web"], ["-p", "recipes/pocket"]].map((args) =>
+        command(TYPESCRIPT, ...args)(),
+      ),
+    ),
   tests: () => sum([runTests([]), browserSkip()]),
   "dead-code": command("knip/bin/knip.js"),
   package: checkPackage,
