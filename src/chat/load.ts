@@ -1,5 +1,6 @@
 import { type BackendName, createBackend } from "../backend/registry.ts";
 import { memoriesFor } from "../backend/wasm/memories.ts";
+import { ArgumentError } from "../base/errors.ts";
 import type { ModelOptions } from "../model/minicpmv/version.ts";
 import type { CacheType } from "../nn/kv-cache.ts";
 import { EMBEDDED_MODEL } from "../runtime/embedded-model.ts";
@@ -53,6 +54,9 @@ export interface LoadOptions extends LocateOptions, ModelOptions {
   readonly onLoad?: ((part: PartName, doneBytes: number, totalBytes: number) => void) | undefined;
 }
 
+/** Threads that may be asked for whatever the machine: more than cores only slow each other down. */
+const LEAST_MOST_THREADS = 32;
+
 /** Opens a model: reads headers and checks every weight; the weights follow when they are needed. */
 export async function loadOn(platform: Platform, reference: ModelReference, options: LoadOptions = {}): Promise<Model> {
   const parts = await partsOf(platform, reference, options);
@@ -95,7 +99,13 @@ export async function backendOn(
       ...platform.memories,
       ...(platform.startWorker === undefined ? {} : { startWorker: platform.startWorker }),
     });
-  return create(threads === "auto" ? await bestThreadCount(platform, create) : threads);
+  if (threads === "auto") return create(await bestThreadCount(platform, create));
+  const most = Math.max(LEAST_MOST_THREADS, platform.coreCount);
+  if (!Number.isInteger(threads) || threads < 1 || threads > most) {
+    const hint = `Pass a whole number from 1 to ${most}, or "auto"; this machine has ${platform.coreCount} cores.`;
+    throw new ArgumentError(`threads is ${threads}.`, hint);
+  }
+  return create(threads);
 }
 
 /** The table beside the built-in reader's weights; its own probabilities where there is none. */

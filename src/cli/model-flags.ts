@@ -40,7 +40,6 @@ export async function openModel(args: Arguments, context: CommandContext, refere
 /** What the flags say of loading, with progress on stderr. */
 export function loadOptions(args: Arguments, context: CommandContext): LoadOptions {
   const { terminal, signal } = context;
-  const threads = args.text("threads");
   const memory = args.text("memory");
   const downsample = choice(args, "downsample", ["16x", "4x"]);
   return {
@@ -48,7 +47,7 @@ export function loadOptions(args: Arguments, context: CommandContext): LoadOptio
     isOffline: args.has("offline"),
     vision: args.text("mmproj"),
     contextLength: args.number("context"),
-    threads: threads === undefined || threads === "auto" ? "auto" : count(threads, "--threads"),
+    threads: threadCount(args),
     memoryBytes: memory === undefined ? undefined : parseBytes(memory, "--memory"),
     load: choice(args, "load", ["sequential", "together"]),
     tower: choice(args, "tower", ["auto", "float", "int8"]),
@@ -67,6 +66,12 @@ export function loadOptions(args: Arguments, context: CommandContext): LoadOptio
       terminal.progress(`${name}: ${formatBytes(receivedBytes)}${of}${speed}${left}`);
     },
   };
+}
+
+/** What --threads says. Throws UsageError. */
+export function threadCount(args: Arguments): number | "auto" {
+  const text = args.text("threads");
+  return text === undefined || text === "auto" ? "auto" : count(text, "--threads");
 }
 
 /** One of a few words. Throws UsageError. */

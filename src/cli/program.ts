@@ -1,8 +1,10 @@
 import { AbortedError, MiniCpmError } from "../base/errors.ts";
+import { errorCode } from "../io/node/fs-helpers.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT, UsageError } from "./errors.ts";
 import { commandHelp, programHelp } from "./help.ts";
+import { noteError } from "./note-error.ts";
 import { parseArguments } from "./parse-arguments.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -22,7 +24,15 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     if (abort.signal.aborted) process.exit(EXIT.interrupted);
     abort.abort();
   };
+  // `| head` has seen enough: nobody reads the rest, and the command ends as it would on Ctrl-C
+  let isRead = true;
+  const onPipeError = (error: Error): void => {
+    if (errorCode(error) !== "EPIPE") throw error;
+    isRead = false;
+    abort.abort();
+  };
   process.on("SIGINT", onInterrupt);
+  process.stdout.on("error", onPipeError);
   try {
     const command = await load();
     if (rest.includes("--help") || rest.includes("-h")) {
@@ -32,9 +42,10 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     const context: CommandContext = { terminal, env: process.env, signal: abort.signal };
     return await command.run(parseArguments(rest, command.flags), context);
   } catch (error) {
-    return explain(error, terminal);
+    return isRead ? explain(error, terminal) : EXIT.done;
   } finally {
     process.off("SIGINT", onInterrupt);
+    // the listener of stdout stays: what was written last may fail later
     terminal.clearProgress();
   }
 }
@@ -66,10 +77,15 @@ function explain(error: unknown, terminal: Terminal): number {
     return EXIT.interrupted;
   }
   if (error instanceof MiniCpmError) {
-    const what = error.message.slice(0, error.message.length - error.hint.length).trim();
-    terminal.note(`${terminal.paint("red", "Error:")} ${what}`);
-    terminal.note(error.hint);
+    noteError(error, terminal);
     return error instanceof UsageError ? EXIT.usage : EXIT.failed;
+  }
+  const code = errorCode(error);
+  if (error instanceof Error && "syscall" in error && code !== undefined) {
+    // a file or a disk, not a bug: the system's own words are clear enough
+    terminal.note(`${terminal.paint("red", "Error:")} ${error.message.replace(`${code}: `, "")} (${code}).`);
+    terminal.note("Check the path, its permissions and the free space.");
+    return EXIT.failed;
   }
   terminal.note(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return EXIT.failed;

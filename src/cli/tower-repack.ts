@@ -5,8 +5,9 @@ import { chooseTypes, fileTypeOf } from "../quantize/mixture.ts";
 import type { GgufHeader } from "../weights/gguf/read-header.ts";
 import { type GgufLayout, layOutGguf } from "../weights/gguf/write-header.ts";
 import { dequantise } from "../weights/quant/dequantise.ts";
-import { blockFormat, type GgmlType } from "../weights/quant/formats.ts";
+import { blockFormat, byteLengthOf, type GgmlType } from "../weights/quant/formats.ts";
 import type { TensorPlace } from "../weights/tensor-place.ts";
+import { padTower } from "./tower-padding.ts";
 
 /** The error that repacking made, summed over the matrices that changed: ‖q − w‖² and ‖w‖². */
 export interface RepackError {
@@ -21,10 +22,10 @@ export interface TowerFile {
 }
 
 /** Name under which the result is kept; it changes when the result would. */
-const NAME = "tower-q8-0-v1";
+const NAME = "tower-q8-0-v2";
 const FULL_TYPES: readonly GgmlType[] = ["F32", "F16", "BF16"];
 
-/** Writes an F16 tower as Q8_0 while it arrives: matrices whose rows are whole blocks, the rest as published. */
+/** Writes an F16 tower as Q8_0 while it arrives: matrices whose rows are whole blocks or can be made so, the rest as published. */
 export function towerRepack(file: TowerFile): StreamTransform {
   const start = (): TowerRepack => {
     if (file.header === undefined) throw new InvariantError("the tower's header was not read");
@@ -46,6 +47,8 @@ interface Plan {
   readonly type: GgmlType;
   readonly rowLength: number;
   readonly rowBytes: number;
+  /** With the zeros that are added. */
+  readonly paddedLength: number;
 }
 
 interface State {
@@ -65,19 +68,22 @@ class TowerRepack implements RunningTransform {
 
   constructor(header: GgufHeader, sums: RepackError) {
     const places = header.tensors.toSorted((a, b) => a.offsetBytes - b.offsetBytes);
-    const types = chooseTypes("Q8_0", places).map((type, i) =>
+    const padded = padTower(header.metadata, places);
+    const declared = places.map(({ name, type }, i) => ({ name, type, shape: padded.shapes[i] }));
+    const types = chooseTypes("Q8_0", declared).map((type, i) =>
       FULL_TYPES.includes(places[i].type) ? type : places[i].type,
     );
     this.#plans = places.map((place, i) => {
       const rowLength = place.shape.at(-1) ?? 1;
       const { elements, bytes } = blockFormat(place.type);
-      return { place, type: types[i], rowLength, rowBytes: (rowLength / elements) * bytes };
+      const paddedLength = padded.shapes[i].at(-1) ?? 1;
+      return { place, type: types[i], rowLength, rowBytes: (rowLength / elements) * bytes, paddedLength };
     });
-    const metadata = new Map(header.metadata);
+    const metadata = new Map(padded.metadata);
     metadata.set("general.file_type", { type: "u32", value: fileTypeOf("Q8_0") });
     this.#layout = layOutGguf(
       metadata,
-      places.map(({ name, shape }, i) => ({ name, shape, type: types[i] })),
+      declared.map(({ name, shape }, i) => ({ name, shape, type: types[i] })),
     );
     this.#sums = sums;
   }
@@ -120,21 +126,26 @@ class TowerRepack implements RunningTransform {
     Object.assign(this.#sums, { error, power });
   }
 
-  /** What the bytes of a tensor become; its last ones bring the padding behind it. */
+  /** What the bytes of a tensor become; its last ones bring the zeros and the padding behind it. */
   #convert(index: number, bytes: Uint8Array): Uint8Array[] {
-    const { place, type, rowLength, rowBytes } = this.#plans[index];
-    const { offsetBytes, byteLength } = this.#layout.tensors[index];
+    const { place, type, rowLength, rowBytes, paddedLength } = this.#plans[index];
+    const { offsetBytes } = this.#layout.tensors[index];
     const isLast = this.#inputAt + bytes.length === place.offsetBytes + place.byteLength;
     const next = this.#layout.tensors[index + 1]?.offsetBytes ?? this.#layout.fileBytes;
-    const padding = isLast ? [new Uint8Array(next - offsetBytes - byteLength)] : [];
-    if (type === place.type) return [new Uint8Array(bytes), ...padding];
+    const rest = (storedBytes: number): Uint8Array[] =>
+      isLast ? [new Uint8Array(next - offsetBytes - storedBytes)] : [];
+    if (type === place.type) return [new Uint8Array(bytes), ...rest(place.byteLength)];
     const all = joined([this.#pending, bytes]);
     const rowCount = Math.floor(all.length / rowBytes);
     this.#pending = all.slice(rowCount * rowBytes);
-    const values = dequantise(place.type, all.slice(0, rowCount * rowBytes), rowCount * rowLength);
-    const stored = quantise(type, values, rowLength);
+    const values = spread(
+      dequantise(place.type, all.slice(0, rowCount * rowBytes), rowCount * rowLength),
+      rowLength,
+      paddedLength,
+    );
+    const stored = quantise(type, values, paddedLength);
     this.#count(values, dequantise(type, stored, values.length));
-    return [stored, ...padding];
+    return [stored, ...rest(byteLengthOf(type, (place.byteLength / rowBytes) * paddedLength))];
   }
 
   #count(values: Float32Array, found: Float32Array): void {
@@ -143,6 +154,17 @@ class TowerRepack implements RunningTransform {
       this.#sums.power += values[i] ** 2;
     }
   }
+}
+
+/** Rows with zeros behind each. */
+function spread(values: Float32Array, rowLength: number, paddedLength: number): Float32Array {
+  if (rowLength === paddedLength) return values;
+  const rowCount = values.length / rowLength;
+  const padded = new Float32Array(rowCount * paddedLength);
+  for (let row = 0; row < rowCount; row++) {
+    padded.set(values.subarray(row * rowLength, (row + 1) * rowLength), row * paddedLength);
+  }
+  return padded;
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,7 @@
 import type { ByteSource } from "../io/byte-source.ts";
 import { ConfigJson } from "../model/config-json.ts";
+import { ProjectorError } from "../model/errors.ts";
+import { isProjector } from "../model/minicpmv/detect-gguf.ts";
 import type { ModelFiles } from "../model/minicpmv/registry.ts";
 import { ggufVocabulary } from "../tokenizer/gguf-vocabulary.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -28,8 +30,13 @@ export async function openFiles(parts: ModelParts, platform: Platform, signal?: 
   };
   const options = { openSibling, ...(signal === undefined ? {} : { signal }) };
   const language = await openCheckpoint(await platform.open(parts.language, signal), options);
+  let vision: Checkpoint | undefined;
   try {
-    const vision =
+    // said here, since the vocabulary that it lacks would be missed first
+    if (language.container === "gguf" && isProjector(language)) {
+      throw new ProjectorError(`${language.fileName} is an mmproj file, not a language model`);
+    }
+    vision =
       parts.vision === undefined ? undefined : await openCheckpoint(await platform.open(parts.vision, signal), options);
     const config = language.container === "gguf" ? undefined : await readJson(parts, "config.json");
     return {
@@ -40,6 +47,7 @@ export async function openFiles(parts: ModelParts, platform: Platform, signal?: 
     };
   } catch (error) {
     await language.close();
+    await vision?.close();
     throw error;
   }
 }

@@ -1,9 +1,11 @@
 import { createInterface } from "node:readline/promises";
+import { AbortedError, MiniCpmError } from "../../base/errors.ts";
 import type { ImagePart, Message } from "../../chat/message.ts";
 import { ANSWER_FLAGS, chatOptions, imageParts, PICTURE_FLAGS } from "../answer-flags.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { EXIT } from "../errors.ts";
 import { MODEL_FLAGS, openModel } from "../model-flags.ts";
+import { noteError } from "../note-error.ts";
 import { statsText } from "../stats-text.ts";
 import { streamAnswer } from "../stream-answer.ts";
 
@@ -34,11 +36,20 @@ async function run(args: Arguments, context: CommandContext): Promise<number> {
   // Ctrl-C at the prompt reaches readline first
   lines.on("SIGINT", () => process.emit("SIGINT"));
   signal.addEventListener("abort", () => lines.close());
+  // a pipe ends before its last lines are answered, and a closed prompt cannot be shown
+  let isOpen = true;
+  lines.on("close", () => {
+    isOpen = false;
+  });
+  const prompt = (): void => {
+    if (isOpen) lines.prompt();
+  };
   let messages: readonly Message[] = [];
-  lines.prompt();
+  let failures = 0;
+  prompt();
   for await (const line of lines) {
     const text = line.trim();
-    if (text === "/bye") break;
+    if (text === "/bye" || signal.aborted) break;
     if (text === "/clear") messages = [];
     else if (text.startsWith("/image ")) pictures = [...pictures, ...(await imageParts(args, [text.slice(7).trim()]))];
     else if (text.startsWith("/")) terminal.note(HELP);
@@ -47,13 +58,20 @@ async function run(args: Arguments, context: CommandContext): Promise<number> {
         ...messages,
         { role: "user", content: pictures.length === 0 ? text : [...pictures, text] },
       ];
-      const answer = await streamAnswer(model.chat(asked, options), terminal);
-      messages = [...asked, { role: "assistant", content: answer.text, reasoning: answer.thinking || undefined }];
       pictures = [];
-      if (args.has("stats")) terminal.note(statsText(answer, model));
+      try {
+        const answer = await streamAnswer(model.chat(asked, options), terminal);
+        messages = [...asked, { role: "assistant", content: answer.text, reasoning: answer.thinking || undefined }];
+        if (args.has("stats")) terminal.note(statsText(answer, model));
+      } catch (error) {
+        // a picture that is none, or a message too long, costs its turn and not the conversation
+        if (!(error instanceof MiniCpmError) || error instanceof AbortedError) throw error;
+        failures++;
+        noteError(error, terminal);
+      }
     }
-    lines.prompt();
+    prompt();
   }
   lines.close();
-  return EXIT.done;
+  return failures === 0 ? EXIT.done : EXIT.failed;
 }

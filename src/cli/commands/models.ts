@@ -4,6 +4,7 @@ import { hasEmbeddedModel } from "../../runtime/node/embedded-folder.ts";
 import { nodePlatform } from "../../runtime/node/node-platform.ts";
 import type { Arguments, Command, CommandContext } from "../command.ts";
 import { EXIT } from "../errors.ts";
+import { threadCount } from "../model-flags.ts";
 import { PUBLISHED, type PublishedSet } from "../published-sets.ts";
 import { formatBytes, formatSeconds, parseBytes, table } from "../units.ts";
 
@@ -37,7 +38,7 @@ async function run(args: Arguments, { terminal }: CommandContext): Promise<numbe
   const platform = nodePlatform();
   const memory = args.text("memory");
   const available = memory === undefined ? platform.memoryBytes : parseBytes(memory, "--memory");
-  using backend = await backendOn(platform, { threads: args.number("threads") ?? "auto" });
+  using backend = await backendOn(platform, { threads: threadCount(args) });
   const rate = await measureRate(backend, () => platform.nowMs(), MEASURE_MS);
   const sets = PUBLISHED.map((set) => ({
     ...set,

@@ -42,8 +42,12 @@ const MOST = 36;
 function ruleFor(args: Arguments): PictureRule {
   const version = choice(args, "version", VERSIONS) ?? "4.6";
   const detail = choice(args, "detail", ["low", "auto", "high"]) ?? "auto";
-  const mode = choice(args, "downsample", ["16x", "4x"]) ?? "16x";
+  const asked = choice(args, "downsample", ["16x", "4x"]);
+  const mode = asked ?? "16x";
   const isMerging = version === "4.6";
+  if (asked !== undefined && !isMerging) {
+    throw new UsageError(`Version ${version} has no --downsample.`, "Leave it out, or choose --version 4.6.");
+  }
   const most = detail === "high" && isMerging ? MOST : NINE;
   const maxSlices = args.number("max-slices") ?? most;
   const tokens = isMerging
@@ -89,7 +93,7 @@ async function run(args: Arguments, { terminal }: CommandContext): Promise<numbe
     plan.sliced === undefined || grid === undefined
       ? "slices    none"
       : `slices    ${grid.columns}×${grid.rows} of ${plan.sliced.slice.width}×${plan.sliced.slice.height}, ${views[1].tokens} tokens each`,
-    `tokens    ${total} for ${viewCount(plan)} views; LLaVA-NeXT's scheme takes ${llava.tokens}`,
+    `tokens    ${total} for ${plan.sliced === undefined ? "one view" : `${viewCount(plan)} views`}; LLaVA-NeXT's scheme takes ${llava.tokens}`,
     ...(out === undefined ? [] : [`drawing   ${out}`]),
   ];
   terminal.out(`${lines.join("\n")}\n`);

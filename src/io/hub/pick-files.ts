@@ -13,6 +13,8 @@ export type ModelFiles<F = RepoFile> =
 export interface PickOptions {
   /** Quantisation or file name; undefined takes Q4_K_M or what comes nearest. */
   readonly variant: string | undefined;
+  /** What holds the files, for messages; "The repository" by default. */
+  readonly place?: string;
   readonly open: (file: PathAndSize) => Promise<ByteSource>;
   readonly inspect: InspectGguf;
   readonly signal?: AbortSignal;
@@ -22,6 +24,8 @@ export interface PathAndSize {
   readonly path: string;
   readonly sizeBytes: number;
 }
+
+const THE_REPOSITORY = "The repository";
 
 /** Which quantisation to take when none is asked for: the balance most publishers recommend comes first. */
 const PREFERENCE = ["Q4_K_M", "Q4_K_S", "Q4_0", "Q5_K_M", "Q6_K", "Q8_0", "Q3_K_M", "BF16", "F16", "F32"];
@@ -35,7 +39,7 @@ export async function pickFiles<F extends PathAndSize>(
   options: PickOptions,
 ): Promise<ModelFiles<F>> {
   const ggufs = files.filter(({ path }) => /\.gguf$/i.test(path));
-  if (ggufs.length === 0) return pickCheckpoint(files);
+  if (ggufs.length === 0) return pickCheckpoint(files, options.place);
   const headers = new HeaderReader(options);
   const language = await pickLanguage(ggufs, options, headers);
   const others = ggufs.filter((file) => !language.includes(file) && (shardOf(file.path)?.index ?? 1) === 1);
@@ -55,10 +59,10 @@ export function quantisationOf(path: string): string | undefined {
   return match?.[1].toUpperCase();
 }
 
-function pickCheckpoint<F extends PathAndSize>(files: readonly F[]): ModelFiles<F> {
+function pickCheckpoint<F extends PathAndSize>(files: readonly F[], place = THE_REPOSITORY): ModelFiles<F> {
   if (!files.some(({ path }) => /\.safetensors$/i.test(path))) {
-    const hint = "Name a repository of a MiniCPM-V model, such as openbmb/MiniCPM-V-4.6-gguf.";
-    throw new HubError("The repository has neither GGUF nor safetensors files.", hint);
+    const hint = "Name the folder or repository of a MiniCPM-V model, such as openbmb/MiniCPM-V-4.6-gguf.";
+    throw new HubError(`${place} has neither GGUF nor safetensors files.`, hint);
   }
   // Top level only: deeper folders hold exports for other engines.
   const wanted = /^[^/]+\.(safetensors|json|model|jinja|txt)$/i;
@@ -81,7 +85,10 @@ async function pickLanguage<F extends PathAndSize>(
   if (distinct.length === 1) return withShards(distinct[0], ggufs);
   const names = ggufs.map(({ path }) => path).join(", ");
   const problem = distinct.length === 0 ? "No language model" : "More than one language model";
-  throw new HubError(`${problem} fits "${options.variant ?? PREFERENCE[0]}".`, `The repository has: ${names}.`);
+  throw new HubError(
+    `${problem} fits "${options.variant ?? PREFERENCE[0]}".`,
+    `${options.place ?? THE_REPOSITORY} has: ${names}.`,
+  );
 }
 
 function candidatesFor<F extends PathAndSize>(ggufs: readonly F[], variant: string | undefined): F[] {

@@ -8,6 +8,8 @@ interface ProjectorVersion {
   readonly architecture: string;
 }
 
+const PROJECTOR_ARCHITECTURE = "clip";
+
 /** clip.minicpmv_version as the converters write it. */
 const RESAMPLER_VERSIONS: Readonly<Record<number, ProjectorVersion>> = {
   1: { version: "2.0", architecture: "minicpm" },
@@ -21,7 +23,7 @@ const RESAMPLER_VERSIONS: Readonly<Record<number, ProjectorVersion>> = {
 /** Which version a GGUF pair is; throws UnknownModelError or ProjectorError with what was found. */
 export function detectGguf(language: Checkpoint, vision: Checkpoint | undefined): VersionId {
   const architecture = language.metadata.string("general.architecture");
-  if (architecture === "clip") {
+  if (isProjector(language)) {
     throw new ProjectorError(`${language.fileName} is an mmproj file, not a language model`);
   }
   if (vision === undefined) {
@@ -37,11 +39,19 @@ export function detectGguf(language: Checkpoint, vision: Checkpoint | undefined)
   return version;
 }
 
+/** Whether a GGUF file holds a vision tower. */
+export function isProjector({ metadata }: Checkpoint): boolean {
+  return metadata.string("general.architecture") === PROJECTOR_ARCHITECTURE;
+}
+
 function projectorVersion(vision: Checkpoint, architecture: string | undefined): ProjectorVersion {
   const { metadata, fileName } = vision;
-  const kind = metadata.string("general.architecture");
-  if (kind !== "clip")
-    throw new ProjectorError(`${fileName} has architecture "${kind}", and an mmproj file has "clip"`);
+  if (!isProjector(vision)) {
+    const kind = metadata.string("general.architecture");
+    throw new ProjectorError(
+      `${fileName} has architecture "${kind}", and an mmproj file has "${PROJECTOR_ARCHITECTURE}"`,
+    );
+  }
   const type = projectorType(vision);
   const number = metadata.number("clip.minicpmv_version");
   if (type === "minicpmv4_6") return { version: "4.6", architecture: "qwen35" };

@@ -50,6 +50,7 @@ async function inFolder(folder: string, options: LocateOptions): Promise<ModelPa
   const { signal } = options;
   const picked = await pickFiles(files, {
     variant: undefined,
+    place: `The folder ${folder}`,
     open,
     inspect: inspectGguf,
     ...(signal === undefined ? {} : { signal }),

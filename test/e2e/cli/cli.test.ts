@@ -59,6 +59,13 @@ test.each([
   [["run", "Who?", "-m", "no-such-model", "-t", "1"], 1, /no such file, folder or ollama model/],
   [["run", "Who?", "-m", "nobody/nothing", "-t", "1"], 1, /not on this machine/],
   [["rm", "nobody/nothing"], 1, /not in/],
+  [["run", "Who?", "-m", MODEL, "-t", "900"], 1, /threads is 900/],
+  [["run", PICTURE, "Who?", "-m", MODEL, "--json-schema", "nowhere.json"], 1, /no such file.*nowhere\.json/],
+  [["slice", PICTURE, "--out", `${PICTURE}/grid.png`], 1, /ENOTDIR/],
+  [["slice", PICTURE, "--version", "2.6", "--downsample", "4x"], 2, /has no --downsample/],
+  [["slice", `${MODEL}/config.json`], 1, /no picture/],
+  [["tokenize", "Who?", "-m", `${MODEL}/gguf/mmproj-model-f16.gguf`], 1, /is an mmproj file, not a language model/],
+  [["show", "test/golden/image"], 1, /The folder test\/golden\/image has neither GGUF nor safetensors/],
 ] as const)("%j ends with %i and says why", async (args, code, message) => {
   const finished = await cli(args);
   expect(finished.code).toBe(code);
@@ -140,6 +147,13 @@ test("tokenize gives ids that decode to the text", async () => {
   const { out } = await cli(["tokenize", "Read this.", "-m", MODEL, "--json"]);
   const pieces: { id: number; piece: string }[] = JSON.parse(out);
   expect(pieces.map(({ piece }) => piece).join("")).toBe("Read this.");
+});
+
+// catches a stack trace where `| head` has read enough
+test("a reader that leaves early ends the command in silence", async () => {
+  const endless = ["-n", "3000", "--min-tokens", "3000", "--temp", "1.5", "-t", "1"];
+  const left = await cli(["run", PICTURE, "Read this.", "-m", MODEL, ...endless], { leaveAt: "" });
+  expect([left.code, left.notes]).toEqual([0, ""]);
 });
 
 // catches colours in a log file and where the user said no

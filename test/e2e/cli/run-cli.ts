@@ -21,6 +21,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Sends SIGINT when stdout has this text. */
   readonly interruptAt?: string;
+  /** Closes stdout when it has this text, as `head` does. */
+  readonly leaveAt?: string;
 }
 
 const home = await mkdtemp(join(tmpdir(), "minicpmv-cli-"));
@@ -40,6 +42,7 @@ export function cli(args: readonly string[], options: CliOptions = {}): Promise<
         isInterrupted = true;
         child.kill("SIGINT");
       }
+      if (options.leaveAt !== undefined && out.includes(options.leaveAt)) child.stdout.destroy();
     });
     child.stderr.on("data", (bytes: Buffer) => {
       notes += bytes;
