@@ -28,6 +28,7 @@ export function readOrientation(tiff: Uint8Array | undefined): Orientation {
   return 1;
 }
 
-function isOrientation(value: number): value is Orientation {
+/** Whether a number is one of the eight. */
+export function isOrientation(value: number): value is Orientation {
   return value >= 1 && value <= 8;
 }

@@ -44,7 +44,8 @@ async function run(args: Arguments, { terminal }: CommandContext): Promise<numbe
     ...set,
     neededBytes: neededBytes(set),
     fits: neededBytes(set) <= available,
-    secondsPerPicture: (VIEWS * set.flopsPerView) / rate,
+    sizeBytes: set.languageBytes + set.towerBytes + (set.unusedBytes ?? 0),
+    secondsPerPicture: ((set.hasOneView ? 1 : VIEWS) * set.flopsPerView) / rate,
   }));
   if (args.has("json")) {
     terminal.out(`${JSON.stringify({ availableBytes: available, flopsPerSecond: rate, sets }, null, 2)}\n`);
@@ -52,7 +53,7 @@ async function run(args: Arguments, { terminal }: CommandContext): Promise<numbe
   }
   const rows = sets.map((set) => [
     set.reference,
-    `${set.isEstimate ? "~" : ""}${formatBytes(set.languageBytes + set.towerBytes)}`,
+    `${set.isEstimate ? "~" : ""}${formatBytes(set.sizeBytes)}`,
     `${set.isEstimate ? "~" : ""}${formatBytes(set.neededBytes)}`,
     set.fits ? "yes" : "no",
     formatSeconds(set.secondsPerPicture),

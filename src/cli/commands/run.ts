@@ -61,12 +61,15 @@ function noteReadings(answer: Answer, model: Model, terminal: Terminal): void {
 }
 
 function report(answer: Answer, model: Model): unknown {
-  const { text, thinking, finishReason, logProbability, usage, timings, tokens } = answer;
+  const { text, thinking, finishReason, places, logProbability, usage, timings, tokens } = answer;
   return {
     model: model.title,
     text,
     ...(isReader(model) ? { readings: model.readings(answer) } : {}),
     ...(thinking === "" ? {} : { thinking }),
+    ...(places.length === 0
+      ? {}
+      : { places: places.map(({ kind, label, pixels, box }) => ({ kind, label, pixels, box })) }),
     finishReason,
     logProbability,
     usage,

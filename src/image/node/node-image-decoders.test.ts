@@ -42,14 +42,34 @@ test("alpha is dropped, not blended", async () => {
   expect([...(await decodeImage(new Uint8Array(half), { decoders })).image.data]).toEqual([200, 100, 50]);
 });
 
-test("orientation of a WebP is applied", async () => {
+test.each(["webp", "tiff", "avif"] as const)("a turned %s comes upright, once", async (format) => {
+  // TIFF has its orientation in its own tags, and AVIF in its container as well as in Exif: turned never, or twice
+  const lossless = { webp: { lossless: true }, tiff: { compression: "lzw" }, avif: { quality: 100 } } as const;
+  const stored = await sharp(picture.data, raw).withMetadata({ orientation: 6 })[format](lossless[format]).toBuffer();
+  const { image } = await decodeImage(new Uint8Array(stored), { decoders });
+  expect([image.width, image.height]).toEqual([13, 21]);
+  const upright = await sharp(picture.data, raw).rotate(90).raw().toBuffer();
+  const furthest = image.data.reduce((most, value, i) => Math.max(most, Math.abs(value - upright[i])), 0);
+  expect(furthest).toBeLessThanOrEqual(format === "avif" ? 40 : 0);
+});
+
+test("the orientation of a WebP is reported with the size as stored", async () => {
   const file = await sharp(picture.data, raw).withMetadata({ orientation: 6 }).webp({ lossless: true }).toBuffer();
   const decoded = await decodeImage(new Uint8Array(file), { decoders });
-  expect(decoded).toMatchObject({
-    orientation: 6,
-    stored: { width: 21, height: 13 },
-    image: { width: 13, height: 21 },
-  });
+  expect(decoded).toMatchObject({ orientation: 6, stored: { width: 21, height: 13 }, image: { width: 13 } });
+});
+
+test("a GIF of several frames gives its first", async () => {
+  // sharp stacks frames into one tall picture unless it is told otherwise
+  const frame = (gray: number) =>
+    sharp(new Uint8Array(6 * 4 * 3).fill(gray), { raw: { width: 6, height: 4, channels: 3 } });
+  const frames = await Promise.all([10, 240].map((gray) => frame(gray).png().toBuffer()));
+  const file = await sharp(frames, { join: { animated: true } })
+    .gif({ delay: [100, 100] })
+    .toBuffer();
+  expect((await sharp(file).metadata()).pages).toBe(2);
+  const { image } = await decodeImage(new Uint8Array(file), { decoders });
+  expect([image.width, image.height, ...new Set(image.data)]).toEqual([6, 4, 10]);
 });
 
 test("a truncated WebP and a broken HEIC are typed errors", async () => {

@@ -1,6 +1,6 @@
 import type { ImageDecoder, ImageDecoders } from "../decode-image.ts";
 import { ImageCorruptError, ImageFormatError, ImageTooLargeError } from "../errors.ts";
-import { readOrientation } from "../exif.ts";
+import { isOrientation } from "../exif.ts";
 import { rgbImage } from "../rgb-image.ts";
 
 /**
@@ -23,7 +23,7 @@ function throughSharp(label: string): ImageDecoder {
     const sharp = await loadSharp(label);
     const source = sharp(bytes, { limitInputPixels: false, pages: 1, failOn: "truncated" });
     try {
-      const { width, height, exif } = await source.metadata();
+      const { width, height, orientation = 1 } = await source.metadata();
       if (width * height > maxPixels) throw new ImageTooLargeError(width, height, maxPixels);
       // Pillow's convert("RGB") drops alpha without blending; grayscale and CMYK become sRGB
       const { data, info } = await source
@@ -33,7 +33,11 @@ function throughSharp(label: string): ImageDecoder {
         .toBuffer({ resolveWithObject: true });
       const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       const rgb = info.channels === 1 ? tripled(pixels) : pixels;
-      return { image: rgbImage(info.width, info.height, rgb), orientation: readOrientation(tiffBlock(exif)) };
+      // sharp's own reading: TIFF tells it without Exif, and AVIF has been turned by its container although Exif says so again
+      return {
+        image: rgbImage(info.width, info.height, rgb),
+        orientation: isOrientation(orientation) ? orientation : 1,
+      };
     } catch (cause) {
       if (cause instanceof ImageTooLargeError) throw cause;
       throw new ImageCorruptError(`The ${label} picture cannot be decoded: ${messageOf(cause)}.`, { cause });
@@ -114,12 +118,6 @@ function withoutAlpha(rgba: Uint8ClampedArray): Uint8Array {
 
 function tripled(gray: Uint8Array): Uint8Array {
   return Uint8Array.from({ length: gray.length * 3 }, (_, i) => gray[Math.floor(i / 3)]);
-}
-
-function tiffBlock(exif: Uint8Array | undefined): Uint8Array | undefined {
-  if (exif === undefined) return undefined;
-  const hasPrefix = String.fromCharCode(...exif.subarray(0, 4)) === "Exif";
-  return hasPrefix ? exif.subarray(6) : exif;
 }
 
 function messageOf(cause: unknown): string {

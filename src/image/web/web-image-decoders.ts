@@ -1,6 +1,8 @@
 import type { ImageDecoder, ImageDecoders } from "../decode-image.ts";
 import { ImageFormatError, ImageTooLargeError } from "../errors.ts";
+import { readOrientation } from "../exif.ts";
 import { type RgbImage, rgbImage, type Size } from "../rgb-image.ts";
+import { splitWebpExif } from "../webp-exif.ts";
 
 const MIME_TYPES = {
   webp: "image/webp",
@@ -19,7 +21,17 @@ const MIME_TYPES = {
  */
 export function webImageDecoders(): ImageDecoders {
   const entries = Object.entries(MIME_TYPES).map(([format, type]) => [format, throughBitmap(format, type)]);
-  return { ...Object.fromEntries(entries), svg: throughImageElement };
+  const formats: ImageDecoders = Object.fromEntries(entries);
+  return { ...formats, webp: turnedByUs(throughBitmap("webp", MIME_TYPES.webp)), svg: throughImageElement };
+}
+
+/** Browsers differ in whether they turn a WebP by its Exif data, so they do not get to see it. */
+function turnedByUs(decode: ImageDecoder): ImageDecoder {
+  return async (file, options) => {
+    const { bytes, exif } = splitWebpExif(file);
+    const { image } = await decode(bytes, options);
+    return { image, orientation: readOrientation(exif) };
+  };
 }
 
 function throughBitmap(format: string, type: string): ImageDecoder {
@@ -31,7 +43,7 @@ function throughBitmap(format: string, type: string): ImageDecoder {
       throw undecodable(format, cause);
     });
     try {
-      // the browser has applied the file's orientation
+      // the browser has applied the orientation of the container (AVIF, HEIC) or of the file (TIFF)
       return { image: readPixels(bitmap, bitmap, format, maxPixels), orientation: 1 };
     } finally {
       bitmap.close();

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { RECORDED, recordedCase, recordedMessages, tinyModel } from "./tiny-model.ts";
+import { load } from "../../../src/chat/load.ts";
+import { EXACT, RECORDED, recordedCase, recordedMessages, tinyFolder, tinyModel } from "./tiny-model.ts";
 
 const CASES = [
   ["v2.0", "landscape"],
@@ -19,6 +20,34 @@ test.each(CASES)("%s %s: the public API gives the official greedy tokens", async
   const answer = await model.complete(await recordedMessages(version, name), RECORDED);
   expect(answer.usage.promptTokens).toBe(wanted.promptTokens);
   expect(answer.tokens.map(({ id }) => id)).toEqual(wanted.greedyTokens);
+});
+
+// catches versions whose files are opened by another way than a folder, and o-versions taken for those whose weights they share
+test.each([
+  ["v1.0", "v2.0", "landscape"],
+  ["o2.6", "v2.6", "small"],
+  ["o4.5", "v4.5", "small"],
+] as const)(
+  "%s, with the weights of %s: files named one by one give the official tokens",
+  async (version, weights, name) => {
+    const wanted = await recordedCase(version, name);
+    const names = ["config.json", "tokenizer.json", "tokenizer_config.json"];
+    const files = Object.fromEntries(names.map((file) => [file, `${tinyFolder(version)}/${file}`]));
+    await using model = await load({ language: `${tinyFolder(weights)}/model.safetensors`, files }, EXACT);
+    const answer = await model.complete(await recordedMessages(version, name), RECORDED);
+    expect(answer.usage.promptTokens).toBe(wanted.promptTokens);
+    expect(answer.tokens.map(({ id }) => id)).toEqual(wanted.greedyTokens);
+  },
+);
+
+// catches an option that is lost on the way to the model: 2.5's views one by one instead of padded to the longest
+test("2.5: positions view by view give the official tokens of the other form", async () => {
+  const messages = await recordedMessages("v2.5", "landscape_per_view");
+  await using model = await tinyModel("v2.5", { positions: "ownStrip" });
+  const { tokens } = await model.complete(messages, RECORDED);
+  const [own, released] = [await recordedCase("v2.5", "landscape_per_view"), await recordedCase("v2.5", "landscape")];
+  expect(tokens.map(({ id }) => id)).toEqual(own.greedyTokens);
+  expect(own.greedyTokens).not.toEqual(released.greedyTokens);
 });
 
 // catches a picture's own mode being ignored, or rows of one mode kept for the other
