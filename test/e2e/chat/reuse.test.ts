@@ -47,7 +47,7 @@ test("the next turn of a conversation reads only what is new", async () => {
   expect(reply.tokens.map(({ id }) => id)).toEqual(wanted.tokens.map(({ id }) => id));
 });
 
-// catches samples that share a random stream, or a cache in which they overwrite each other
+// catches samples that read the prompt once each, that share a random stream, or a cache in which they overwrite each other
 test("each of several samples is the answer that its seed gives alone", async () => {
   const messages = await recordedMessages("v2.6", "small");
   const options = {
@@ -60,6 +60,8 @@ test("each of several samples is the answer that its seed gives alone", async ()
   };
   await using model = await tinyModel();
   const together = await model.samples(messages, 3, { ...options, seed: 11 });
+  // the prompt was read once for all three
+  expect(model.stats.rows).toBeLessThan(together[0].usage.promptTokens + 3 * options.maxNewTokens + 1);
   for (const [i, sample] of together.entries()) {
     await using alone = await tinyModel();
     const single = await alone.complete(messages, { ...options, seed: 11 + i });

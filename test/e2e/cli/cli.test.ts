@@ -142,6 +142,16 @@ test("doctor compares the paths and keeps its report", async () => {
   expect((await cli(args)).out).toBe(first.out);
 });
 
+// catches a model that answers nonsense being called sound because both of its paths give the same nonsense
+test("doctor says where the known answer did not come", async () => {
+  const args = ["doctor", "-m", `${tinyFolder("v4.6")}/gguf/model-f16.gguf`, "-t", "1", "--json"];
+  const { code, out } = await cli(args);
+  const report: { isSound: boolean; isFastPathSound: boolean; knownAnswer: { expected: string; isRight: boolean } } =
+    JSON.parse(out);
+  expect([code, report.isSound, report.isFastPathSound, report.knownAnswer.isRight]).toEqual([1, false, true, false]);
+  expect(report.knownAnswer.expected).toMatch(/^I'm a model from the MiniCPM series/);
+});
+
 // catches tokens that are not the tokenizer's own
 test("tokenize gives ids that decode to the text", async () => {
   const { out } = await cli(["tokenize", "Read this.", "-m", MODEL, "--json"]);
