@@ -6,9 +6,9 @@ import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { numberToFloat16 } from "../../src/base/float16.ts";
 import { seededRandom } from "../../src/base/random.ts";
+import { StringList } from "../../src/base/string-list.ts";
 import { type TensorToWrite, writeGguf } from "../../src/quantize/gguf-writer.ts";
 import { fileSink } from "../../src/quantize/node/file-sink.ts";
-import { StringList } from "../../src/weights/gguf/string-list.ts";
 import type { GgufValue } from "../../src/weights/gguf/value.ts";
 import { blockFormat, byteLengthOf, type GgmlType } from "../../src/weights/quant/formats.ts";
 

@@ -14,9 +14,9 @@ export function cachedSource(source: ByteSource, options: CacheOptions = {}): By
   return {
     name: source.name,
     sizeBytes: source.sizeBytes,
-    read: async (offsetBytes, lengthBytes, signal) => {
+    read: async (offsetBytes, lengthBytes, signal, into) => {
       checkRange(source.name, source.sizeBytes, offsetBytes, lengthBytes);
-      if (lengthBytes > blockBytes) return source.read(offsetBytes, lengthBytes, signal);
+      if (lengthBytes > blockBytes) return source.read(offsetBytes, lengthBytes, signal, into);
       const bytes = new Uint8Array(lengthBytes);
       let done = 0;
       while (done < lengthBytes) {

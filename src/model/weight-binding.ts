@@ -78,8 +78,8 @@ function fileSource(
   const rowCount = shape.length < 2 ? 1 : shape.slice(0, -1).reduce((n, d) => n * d, 1);
   const rowBytes = tensor.byteLength / (place.part?.count ?? 1) / rowCount;
   const base = (place.part?.index ?? 0) * rowCount;
-  const readRows = (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> =>
-    tensor.readBytes((base + begin) * rowBytes, (end - begin) * rowBytes);
+  const readRows: WeightSource["readRows"] = (begin, end, into) =>
+    tensor.readBytes((base + begin) * rowBytes, (end - begin) * rowBytes, undefined, into);
   if (map === undefined) return { name, type: tensor.type as WeightSource["type"], shape, readRows };
   const rowLength = shape[shape.length - 1] ?? 1;
   return {

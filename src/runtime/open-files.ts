@@ -52,10 +52,16 @@ export async function openFiles(parts: ModelParts, platform: Platform, signal?: 
   }
 }
 
+/** What a tokenizer makes its tables of and does not keep. */
+const RULES = ["tokenizer.ggml.merges", "tokenizer.ggml.scores"];
+
 /** tokenizer.json where it lies beside the weights, the GGUF's own vocabulary otherwise. */
 async function openTokenizer(parts: ModelParts, language: Checkpoint): Promise<Tokenizer> {
   if (language.container === "gguf") {
-    return tokenizerFromGguf(ggufVocabulary((key) => plainValue(language.metadata.values.get(key))));
+    const { metadata } = language;
+    const tokenizer = tokenizerFromGguf(ggufVocabulary((key) => plainValue(metadata.values.get(key))));
+    for (const key of RULES) metadata.forget(key);
+    return tokenizer;
   }
   const file = await readJson(parts, "tokenizer.json");
   if (file === undefined) throw new MissingFileError("tokenizer.json");
@@ -66,7 +72,7 @@ function plainValue(value: GgufValue | undefined): unknown {
   if (value === undefined) return undefined;
   if (value.type !== "array") return value.value;
   const { array } = value;
-  return array.type === "string" ? Array.from(array.values) : array.type === "array" ? undefined : array.values;
+  return array.type === "array" ? undefined : array.values;
 }
 
 async function readJson(parts: ModelParts, name: string): Promise<unknown> {

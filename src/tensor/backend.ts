@@ -9,8 +9,8 @@ export interface WeightSource {
   readonly type: StorageType;
   /** Outermost axis first. */
   readonly shape: readonly number[];
-  /** Bytes of rows [begin, end), rows being all axes but the last. */
-  readRows(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Bytes of rows [begin, end), rows being all axes but the last; in `into`, which has their length, where that can be. */
+  readRows(begin: number, end: number, into?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** How a backend is to compute with a weight. */

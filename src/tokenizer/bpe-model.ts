@@ -1,6 +1,7 @@
 import type { TokenId } from "../base/brand.ts";
 import { PairMerger } from "./pair-merger.ts";
 import type { PairTable } from "./pair-table.ts";
+import type { TokenIds } from "./string-index.ts";
 import type { Symboliser } from "./symbols.ts";
 import { WordCache } from "./word-cache.ts";
 
@@ -11,7 +12,7 @@ export interface BpeParts {
   readonly symbolise: Symboliser;
   readonly pairs: PairTable;
   /** Words that are taken whole without merging (`ignore_merges`). */
-  readonly wholeWords: ReadonlyMap<string, number> | undefined;
+  readonly wholeWords: TokenIds | undefined;
   /** Ids that exist only while merging, and the tokens they stand for afterwards. */
   readonly temporary: ReadonlyMap<number, readonly number[]> | undefined;
 }

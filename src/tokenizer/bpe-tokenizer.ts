@@ -4,13 +4,14 @@ import type { BpeModel } from "./bpe-model.ts";
 import { MissingTokenError } from "./errors.ts";
 import type { Normalizer } from "./normalizer.ts";
 import type { PreTokenizer } from "./pre-tokenizer.ts";
+import type { TokenIds } from "./string-index.ts";
 import type { TokenTable } from "./token-table.ts";
 import type { AddedToken, DecodeOptions, EncodeOptions, TextPart, Tokenizer } from "./tokenizer.ts";
 
 /** The pieces that a loader reads from a file. */
 export interface BpeTokenizerParts {
   readonly table: TokenTable;
-  readonly ids: ReadonlyMap<string, TokenId>;
+  readonly ids: TokenIds;
   readonly addedTokens: readonly AddedToken[];
   readonly normalize: Normalizer | undefined;
   /** Turns the content of a `normalized` token into what is searched; `normalize` where absent. */

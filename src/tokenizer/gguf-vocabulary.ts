@@ -1,3 +1,4 @@
+import { StringList } from "../base/string-list.ts";
 import { TokenizerFormatError } from "./errors.ts";
 
 /** The tokenizer part of a GGUF file's metadata (`tokenizer.ggml.*`), absent keys left out. */
@@ -6,11 +7,11 @@ export interface GgufVocabulary {
   readonly model: string;
   /** Name of the word pattern, for `gpt2`. */
   readonly pre?: string | undefined;
-  readonly tokens: readonly string[];
+  readonly tokens: StringList;
   /** 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. */
   readonly tokenTypes?: ArrayLike<number> | undefined;
   readonly scores?: ArrayLike<number> | undefined;
-  readonly merges?: readonly string[] | undefined;
+  readonly merges?: StringList | undefined;
   readonly bosId?: number | undefined;
   readonly eosId?: number | undefined;
   readonly unknownId?: number | undefined;
@@ -19,7 +20,7 @@ export interface GgufVocabulary {
   readonly addSpacePrefix?: boolean | undefined;
 }
 
-/** Picks the vocabulary out of GGUF metadata. `read` gives a key's value or undefined. Throws TokenizerFormatError. */
+/** Picks the vocabulary out of GGUF metadata. `read` gives a key's value, strings as an array or a StringList, or undefined. Throws TokenizerFormatError. */
 export function ggufVocabulary(read: (key: string) => unknown): GgufVocabulary {
   const get = (name: string): unknown => read(`tokenizer.ggml.${name}`);
   const fail = (name: string, expected: string): never => {
@@ -29,13 +30,17 @@ export function ggufVocabulary(read: (key: string) => unknown): GgufVocabulary {
     const value = get(name);
     return value === undefined || is(value) ? value : fail(name, expected);
   };
+  const strings = (name: string): StringList | undefined => {
+    const list = optional(name, "an array of strings", isStrings);
+    return Array.isArray(list) ? StringList.from(list) : list;
+  };
   return {
     model: optional("model", "a string", isString) ?? fail("model", "a string"),
     pre: optional("pre", "a string", isString),
-    tokens: optional("tokens", "an array of strings", isStrings) ?? fail("tokens", "an array of strings"),
+    tokens: strings("tokens") ?? fail("tokens", "an array of strings"),
     tokenTypes: optional("token_type", "an array of numbers", isNumbers),
     scores: optional("scores", "an array of numbers", isNumbers),
-    merges: optional("merges", "an array of strings", isStrings),
+    merges: strings("merges"),
     bosId: optional("bos_token_id", "a number", isNumber),
     eosId: optional("eos_token_id", "a number", isNumber),
     unknownId: optional("unknown_token_id", "a number", isNumber),
@@ -57,8 +62,8 @@ function isBoolean(value: unknown): value is boolean {
   return typeof value === "boolean";
 }
 
-function isStrings(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every(isString);
+function isStrings(value: unknown): value is StringList | string[] {
+  return value instanceof StringList || (Array.isArray(value) && value.every(isString));
 }
 
 function isNumbers(value: unknown): value is ArrayLike<number> {

@@ -3,6 +3,11 @@ import { UnencodableTextError } from "./errors.ts";
 /** Cuts a word into the symbols that merging starts from. */
 export type Symboliser = (word: string) => Int32Array;
 
+/** Ids of characters: of tokens, or of symbols that exist only while merging. */
+export interface SymbolIds {
+  get(character: string): number | undefined;
+}
+
 const UTF8 = new TextEncoder();
 
 /** What stands for text that has no token of its own. */
@@ -29,7 +34,7 @@ export function byteSymboliser(byteIds: readonly (number | undefined)[], unknown
 }
 
 /** One symbol per character; unknown characters become byte tokens or the unknown token. Throws UnencodableTextError. */
-export function characterSymboliser(ids: ReadonlyMap<string, number>, fallback: Fallback): Symboliser {
+export function characterSymboliser(ids: SymbolIds, fallback: Fallback): Symboliser {
   return (word) => {
     const symbols: number[] = [];
     let isAfterUnknown = false;

@@ -1,4 +1,5 @@
-import { type TokenId, tokenId } from "../base/brand.ts";
+import type { TokenId } from "../base/brand.ts";
+import type { StringList } from "../base/string-list.ts";
 import { ByteAlphabet } from "./byte-alphabet.ts";
 import { TokenIdError } from "./errors.ts";
 import { SPACE_MARK } from "./normalizer.ts";
@@ -8,66 +9,45 @@ const UTF8 = new TextEncoder();
 /** How a vocabulary string becomes bytes of text. */
 export type TokenSpelling = "byteAlphabet" | "spaceMark";
 
+export interface TokenTableParts {
+  readonly strings: StringList;
+  readonly spelling: TokenSpelling;
+  /** True where the string is the text itself: added tokens. */
+  readonly isLiteral: (id: number) => boolean;
+  readonly byteOfId: ReadonlyMap<number, number>;
+  /** True where an id has no token; every id has one by default. */
+  readonly isGap?: (id: number) => boolean;
+}
+
 /** The strings of a vocabulary by id, and the bytes each stands for. */
 export class TokenTable {
   readonly size: number;
-  readonly #strings: readonly (string | undefined)[];
-  readonly #spelling: TokenSpelling;
-  /** Ids whose string is the text itself: added tokens. */
-  readonly #literalIds: ReadonlySet<number>;
-  readonly #byteOfId: ReadonlyMap<number, number>;
+  readonly #parts: TokenTableParts;
   readonly #alphabet = new ByteAlphabet();
-  readonly #bytes = new Map<number, Uint8Array>();
 
-  constructor(parts: {
-    readonly strings: readonly (string | undefined)[];
-    readonly spelling: TokenSpelling;
-    readonly literalIds: ReadonlySet<number>;
-    readonly byteOfId: ReadonlyMap<number, number>;
-  }) {
+  constructor(parts: TokenTableParts) {
     this.size = parts.strings.length;
-    this.#strings = parts.strings;
-    this.#spelling = parts.spelling;
-    this.#literalIds = parts.literalIds;
-    this.#byteOfId = parts.byteOfId;
+    this.#parts = parts;
   }
 
   has(id: TokenId): boolean {
-    return this.#strings[id] !== undefined;
+    return Number.isInteger(id) && id >= 0 && id < this.size && this.#parts.isGap?.(id) !== true;
   }
 
   /** Throws TokenIdError. */
   string(id: TokenId): string {
-    const found = this.#strings[id];
+    const found = this.has(id) ? this.#parts.strings.at(id) : undefined;
     if (found === undefined) throw new TokenIdError(id, this.size);
     return found;
   }
 
   /** Throws TokenIdError. */
   bytes(id: TokenId): Uint8Array {
-    let bytes = this.#bytes.get(id);
-    if (bytes === undefined) {
-      bytes = this.#spell(id);
-      this.#bytes.set(id, bytes);
-    }
-    return bytes;
-  }
-
-  #spell(id: TokenId): Uint8Array {
     const text = this.string(id);
-    const byte = this.#byteOfId.get(id);
+    const byte = this.#parts.byteOfId.get(id);
     if (byte !== undefined) return Uint8Array.of(byte);
-    if (this.#literalIds.has(id)) return UTF8.encode(text);
-    if (this.#spelling === "byteAlphabet") return this.#alphabet.toBytes(text);
+    if (this.#parts.isLiteral(id)) return UTF8.encode(text);
+    if (this.#parts.spelling === "byteAlphabet") return this.#alphabet.toBytes(this.#parts.strings.bytesAt(id));
     return UTF8.encode(text.replaceAll(SPACE_MARK, " "));
   }
-}
-
-/** Ids by token string; the first id wins where a file repeats a string. */
-export function idsByString(strings: readonly (string | undefined)[]): Map<string, TokenId> {
-  const ids = new Map<string, TokenId>();
-  strings.forEach((text, id) => {
-    if (text !== undefined && !ids.has(text)) ids.set(text, tokenId(id));
-  });
-  return ids;
 }

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { readVocabulary } from "../../test/long/tokenizer-peers.ts";
 import { tokenizerSamples } from "../../test/long/tokenizer-samples.ts";
 import { MiniCpmError } from "../base/errors.ts";
+import { StringList } from "../base/string-list.ts";
 import { TokenizerFormatError, TokenizerUnsupportedError } from "./errors.ts";
 import { type GgufVocabulary, ggufVocabulary } from "./gguf-vocabulary.ts";
 import { tokenizerFromGguf } from "./tokenizer-gguf.ts";
@@ -22,9 +23,16 @@ const goldens: { cases: readonly SentencePieceCase[] } = JSON.parse(
   readFileSync(new URL("../../test/golden/tokenizer/sentencepiece.json", import.meta.url), "utf8"),
 );
 
+const scored = ({ tokens, ...golden }: SentencePieceCase): GgufVocabulary => ({
+  model: "llama",
+  addBos: false,
+  ...golden,
+  tokens: StringList.from(tokens),
+});
+
 // Catches score order, tie, byte fallback, unknown fusing and dummy prefix mistakes, against sentencepiece itself.
 test.each(goldens.cases)("a scored vocabulary gives sentencepiece's ids: $name", (golden) => {
-  const tokenizer = tokenizerFromGguf({ model: "llama", addBos: false, ...golden });
+  const tokenizer = tokenizerFromGguf(scored(golden));
   for (const { text, ids } of golden.strings) {
     // control tokens are never parsed by sentencepiece, user-defined ones always
     const isControl = /<unk>|<s>/.test(text);
@@ -36,7 +44,7 @@ test.each(goldens.cases)("a scored vocabulary gives sentencepiece's ids: $name",
 test.each(goldens.cases.filter((golden) => !golden.name.includes("unknown")))(
   "decodes as sentencepiece: $name",
   (golden) => {
-    const tokenizer = tokenizerFromGguf({ model: "llama", addBos: false, ...golden });
+    const tokenizer = tokenizerFromGguf(scored(golden));
     for (const { text, decoded } of golden.strings) {
       if (/<unk>|<s>/.test(text)) continue;
       expect(tokenizer.decode(tokenizer.encode(text, { parseSpecial: true })), JSON.stringify(text)).toBe(decoded);
@@ -88,17 +96,15 @@ test.each([
 
 // Catches acceptance of metadata that would fail later with an error nobody understands.
 test("bad metadata is refused with a typed error", () => {
-  const good: GgufVocabulary = { model: "llama", tokens: ["a"], scores: [0] };
+  const tokens = StringList.from(["a"]);
+  const merges = StringList.from(["a b"]);
+  const good: GgufVocabulary = { model: "llama", tokens, scores: [0] };
   expect(() => tokenizerFromGguf({ ...good, model: "bert" })).toThrow(TokenizerUnsupportedError);
-  expect(() => tokenizerFromGguf({ model: "gpt2", pre: "unheard-of", tokens: ["a"] })).toThrow(
-    TokenizerUnsupportedError,
-  );
+  expect(() => tokenizerFromGguf({ model: "gpt2", pre: "unheard-of", tokens })).toThrow(TokenizerUnsupportedError);
   expect(() => tokenizerFromGguf({ ...good, scores: [] })).toThrow(TokenizerFormatError);
   expect(() => tokenizerFromGguf({ ...good, scores: undefined })).toThrow(TokenizerFormatError);
   expect(() => tokenizerFromGguf({ ...good, bosId: 5 })).toThrow(TokenizerFormatError);
-  expect(() => tokenizerFromGguf({ model: "gpt2", pre: "qwen2", tokens: ["a"], merges: ["a b"] })).toThrow(
-    TokenizerFormatError,
-  );
+  expect(() => tokenizerFromGguf({ model: "gpt2", pre: "qwen2", tokens, merges })).toThrow(TokenizerFormatError);
   expect(() => ggufVocabulary(() => 3)).toThrow(TokenizerFormatError);
 });
 

@@ -1,4 +1,5 @@
 import { type TokenId, tokenId } from "../base/brand.ts";
+import { StringList } from "../base/string-list.ts";
 import { BpeModel } from "./bpe-model.ts";
 import { BpeTokenizer } from "./bpe-tokenizer.ts";
 import { byteAlphabet } from "./byte-alphabet.ts";
@@ -8,9 +9,10 @@ import { inSequence, prepend, replaceAll, SPACE_MARK, unicodeForm } from "./norm
 import { PairTable } from "./pair-table.ts";
 import { wordPattern } from "./pre-tokenizer-names.ts";
 import { scoredPairs } from "./scored-pairs.ts";
+import { StringIndex } from "./string-index.ts";
 import { byteSymboliser } from "./symbols.ts";
 import { MAX_MERGE_COUNT, MAX_TOKEN_ID } from "./token-limits.ts";
-import { idsByString, TokenTable } from "./token-table.ts";
+import { TokenTable } from "./token-table.ts";
 import type { AddedToken, Tokenizer } from "./tokenizer.ts";
 import { wordsOfTokens } from "./whole-words.ts";
 
@@ -50,14 +52,25 @@ function typeOf(vocabulary: GgufVocabulary, id: number): number {
 }
 
 function addedTokensOf(vocabulary: GgufVocabulary): AddedToken[] {
-  return vocabulary.tokens.flatMap((content, id) => {
-    const type = typeOf(vocabulary, id);
-    if (type !== TYPE_CONTROL && type !== TYPE_USER_DEFINED && type !== TYPE_UNKNOWN) return [];
+  const added = idsOfType(vocabulary, [TYPE_CONTROL, TYPE_USER_DEFINED, TYPE_UNKNOWN]);
+  return added.map((id) => {
+    const isUserDefined = typeOf(vocabulary, id) === TYPE_USER_DEFINED;
     // SentencePiece finds its user-defined symbols inside the prefixed text, so none of them starts a new prefix.
-    const normalized = vocabulary.model === "llama" && type === TYPE_USER_DEFINED;
+    const normalized = vocabulary.model === "llama" && isUserDefined;
     const flags = { lstrip: false, rstrip: false, normalized, singleWord: false };
-    return [{ id: tokenId(id), content, special: type !== TYPE_USER_DEFINED, ...flags }];
+    return { id: tokenId(id), content: vocabulary.tokens.at(id) ?? "", special: !isUserDefined, ...flags };
   });
+}
+
+/** Of its own, so that what is kept holds the types and not the rest of the file's metadata. */
+function isOfType(types: ArrayLike<number> | undefined, type: number): (id: number) => boolean {
+  return (id) => (types?.[id] ?? TYPE_NORMAL) === type;
+}
+
+function idsOfType(vocabulary: GgufVocabulary, types: readonly number[]): number[] {
+  const ids: number[] = [];
+  for (let id = 0; id < vocabulary.tokens.length; id++) if (types.includes(typeOf(vocabulary, id))) ids.push(id);
+  return ids;
 }
 
 function checkedId(vocabulary: GgufVocabulary, id: number | undefined, name: string): TokenId | undefined {
@@ -91,15 +104,15 @@ function affixes(
 function byteLevelTokenizer(vocabulary: GgufVocabulary): Tokenizer {
   const words = wordPattern(vocabulary.pre, "tokenizer.ggml.pre");
   const addedTokens = addedTokensOf(vocabulary);
-  const ids = idsByString(vocabulary.tokens);
-  const ordinary = new Map([...ids].filter(([, id]) => typeOf(vocabulary, id) === TYPE_NORMAL));
+  const ids = new StringIndex(vocabulary.tokens);
+  const isNormal = isOfType(vocabulary.tokenTypes, TYPE_NORMAL);
   const unknownId = checkedId(vocabulary, vocabulary.unknownId, "unknown_token_id");
   return new BpeTokenizer({
     table: new TokenTable({
       strings: vocabulary.tokens,
       spelling: "byteAlphabet",
       // control, user-defined, unused and padding tokens are written as they are
-      literalIds: new Set(Array.from(vocabulary.tokens.keys()).filter((id) => typeOf(vocabulary, id) !== TYPE_NORMAL)),
+      isLiteral: (id) => !isNormal(id),
       byteOfId: new Map(),
     }),
     ids,
@@ -112,7 +125,7 @@ function byteLevelTokenizer(vocabulary: GgufVocabulary): Tokenizer {
         unknownId,
       ),
       pairs: mergePairs(vocabulary, ids),
-      wholeWords: words.ignoresMerges ? wordsOfTokens(ordinary) : undefined,
+      wholeWords: words.ignoresMerges ? wordsOfTokens(ids, isNormal) : undefined,
       temporary: undefined,
     }),
     ...affixes(vocabulary, words.addsBos),
@@ -120,25 +133,30 @@ function byteLevelTokenizer(vocabulary: GgufVocabulary): Tokenizer {
   });
 }
 
-function mergePairs(vocabulary: GgufVocabulary, ids: ReadonlyMap<string, number>): PairTable {
-  const merges = vocabulary.merges ?? [];
+const SPACE = 0x20;
+
+/** Read as bytes: a string for each of 250,000 rules and its two sides would take seconds of garbage collection. */
+function mergePairs(vocabulary: GgufVocabulary, ids: StringIndex): PairTable {
+  const { merges = StringList.from([]) } = vocabulary;
   if (merges.length > MAX_MERGE_COUNT) {
     throw new TokenizerFormatError("tokenizer.ggml.merges", `${merges.length} rules are more than ${MAX_MERGE_COUNT}`);
   }
   const pairs = new PairTable(merges.length);
-  merges.forEach((rule, rank) => {
-    const space = rule.indexOf(" ", 1);
-    const left = ids.get(rule.slice(0, Math.max(0, space)));
-    const right = ids.get(rule.slice(space + 1));
-    const merged = ids.get(rule.slice(0, Math.max(0, space)) + rule.slice(space + 1));
-    if (space < 1 || left === undefined || right === undefined || merged === undefined) {
+  for (let rank = 0; rank < merges.length; rank++) {
+    const [begin, end] = [merges.startOf(rank), merges.endOf(rank)];
+    const space = merges.bytes.indexOf(SPACE, begin + 1);
+    const isPair = space >= 0 && space < end;
+    const left = isPair ? ids.find(merges.bytes, begin, space) : undefined;
+    const right = isPair ? ids.find(merges.bytes, space + 1, end) : undefined;
+    const merged = left === undefined || right === undefined ? undefined : ids.joined(left, right);
+    if (left === undefined || right === undefined || merged === undefined) {
       throw new TokenizerFormatError(
         `tokenizer.ggml.merges[${rank}]`,
-        `${JSON.stringify(rule)} is no rule of this vocabulary`,
+        `${JSON.stringify(merges.at(rank))} is no rule of this vocabulary`,
       );
     }
     pairs.set(left, right, rank, merged);
-  });
+  }
   return pairs;
 }
 
@@ -151,13 +169,13 @@ function sentencePieceTokenizer(vocabulary: GgufVocabulary): Tokenizer {
   for (const [id, byte] of byteOfId) byteIds[byte] = id;
   const addsSpace = vocabulary.addSpacePrefix ?? true;
   const unknownId = checkedId(vocabulary, vocabulary.unknownId, "unknown_token_id");
-  const firstUnknown = tokens.findIndex((_, id) => typeOf(vocabulary, id) === TYPE_UNKNOWN);
+  const [firstUnknown] = idsOfType(vocabulary, [TYPE_UNKNOWN]);
   const mergeable = (id: number): boolean =>
     typeOf(vocabulary, id) === TYPE_NORMAL || typeOf(vocabulary, id) === TYPE_USER_DEFINED;
   const toMarks = replaceAll(" ", SPACE_MARK);
   return new BpeTokenizer({
-    table: new TokenTable({ strings: tokens, spelling: "spaceMark", literalIds: new Set(), byteOfId }),
-    ids: idsByString(tokens),
+    table: new TokenTable({ strings: tokens, spelling: "spaceMark", isLiteral: isNever, byteOfId }),
+    ids: new StringIndex(tokens),
     addedTokens: addedTokensOf(vocabulary),
     normalizeContent: toMarks,
     normalize: addsSpace ? inSequence([prepend(SPACE_MARK), toMarks]) : toMarks,
@@ -165,7 +183,7 @@ function sentencePieceTokenizer(vocabulary: GgufVocabulary): Tokenizer {
     model: new BpeModel({
       ...scoredPairs(tokens, scores, mergeable, {
         byteIds: byteOfId.size > 0 ? byteIds : undefined,
-        unknownId: unknownId ?? (firstUnknown < 0 ? undefined : firstUnknown),
+        unknownId: unknownId ?? firstUnknown,
         fusesUnknown: true,
       }),
       wholeWords: undefined,
@@ -175,11 +193,14 @@ function sentencePieceTokenizer(vocabulary: GgufVocabulary): Tokenizer {
   });
 }
 
+/** Outside the function that uses it, so that it does not keep the vocabulary's scores. */
+const isNever = (): boolean => false;
+
 function byteTokens(vocabulary: GgufVocabulary): Map<number, number> {
   const byteOfId = new Map<number, number>();
-  vocabulary.tokens.forEach((token, id) => {
-    const hex = typeOf(vocabulary, id) === TYPE_BYTE ? /^<0x([0-9A-F]{2})>$/.exec(token)?.[1] : undefined;
+  for (const id of idsOfType(vocabulary, [TYPE_BYTE])) {
+    const hex = /^<0x([0-9A-F]{2})>$/.exec(vocabulary.tokens.at(id) ?? "")?.[1];
     if (hex !== undefined) byteOfId.set(id, Number.parseInt(hex, 16));
-  });
+  }
   return byteOfId;
 }

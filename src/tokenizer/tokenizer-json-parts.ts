@@ -11,6 +11,7 @@ import {
   preTokenizeInSequence,
   splitByPattern,
 } from "./pre-tokenizer.ts";
+import type { TokenIds } from "./string-index.ts";
 import { MAX_TOKEN_ID } from "./token-limits.ts";
 
 const NORMALIZERS = ["NFC", "NFD", "NFKC", "NFKD", "Prepend", "Replace", "Sequence"];
@@ -143,7 +144,7 @@ export interface Affixes {
 }
 
 /** What the post-processor puts around a text, and the begin and end tokens that the config names. */
-export function readPostProcessor(part: JsonReader, config: JsonReader, ids: ReadonlyMap<string, TokenId>): Affixes {
+export function readPostProcessor(part: JsonReader, config: JsonReader, ids: TokenIds): Affixes {
   const bosId = namedToken(config.at("bos_token"), ids);
   const eosId = namedToken(config.at("eos_token"), ids);
   const affixes = { prefix: [] as TokenId[], suffix: [] as TokenId[] };
@@ -176,7 +177,7 @@ function readTemplate(step: JsonReader, affixes: { prefix: TokenId[]; suffix: To
 }
 
 /** `bos_token` is a string, or an object with `content`. */
-function namedToken(entry: JsonReader, ids: ReadonlyMap<string, TokenId>): TokenId | undefined {
+function namedToken(entry: JsonReader, ids: TokenIds): TokenId | undefined {
   if (entry.isAbsent) return undefined;
   const content = typeof entry.value === "string" ? entry.value : entry.at("content").string();
   return ids.get(content);

@@ -1,13 +1,15 @@
 import { tokenId } from "../base/brand.ts";
+import { StringList } from "../base/string-list.ts";
 import { BpeModel } from "./bpe-model.ts";
 import { BpeTokenizer } from "./bpe-tokenizer.ts";
 import { byteAlphabet } from "./byte-alphabet.ts";
 import { TokenizerUnsupportedError } from "./errors.ts";
 import { JsonReader } from "./json-reader.ts";
 import { PairTable } from "./pair-table.ts";
+import { StringIndex, type TokenIds } from "./string-index.ts";
 import { byteSymboliser, characterSymboliser, type Symboliser } from "./symbols.ts";
 import { MAX_MERGE_COUNT, MAX_TOKEN_ID } from "./token-limits.ts";
-import { idsByString, TokenTable } from "./token-table.ts";
+import { TokenTable } from "./token-table.ts";
 import type { AddedToken, Tokenizer } from "./tokenizer.ts";
 import { readDecoder, readNormalizer, readPostProcessor, readPreTokenizer } from "./tokenizer-json-parts.ts";
 import { wordsOfTokens } from "./whole-words.ts";
@@ -21,28 +23,28 @@ export function tokenizerFromJson(file: unknown, config?: unknown): Tokenizer {
   const settings = new JsonReader(config ?? {}, "tokenizer_config.json");
   const model = root.at("model");
   requireBpe(model);
-  const vocabulary = readVocabulary(model.at("vocab"));
+  const words = readVocabulary(model.at("vocab"));
+  const wordIds = indexOf(words);
   const addedTokens = root.at("added_tokens").optionalEntries().map(readAddedToken);
-  const strings = [...vocabulary.strings];
-  for (const token of addedTokens) strings[token.id] = token.content;
-  const ids = idsByString(strings);
-  for (const token of addedTokens) ids.set(token.content, token.id);
+  const ids = withAddedTokens(wordIds, addedTokens);
+  for (const token of addedTokens) words[token.id] = token.content;
   const preTokenizer = readPreTokenizer(root.at("pre_tokenizer"));
   const decoder = readDecoder(root.at("decoder"), preTokenizer.isByteLevel);
   const affixes = readPostProcessor(root.at("post_processor"), settings, ids);
-  const byteFallback = model.at("byte_fallback").boolean(false) ? byteTokenIds(vocabulary.ids) : undefined;
+  const byteFallback = model.at("byte_fallback").boolean(false) ? byteTokenIds(wordIds) : undefined;
   return new BpeTokenizer({
     table: new TokenTable({
-      strings,
+      strings: packed(words),
       spelling: decoder.isByteLevel ? "byteAlphabet" : "spaceMark",
-      literalIds: new Set(addedTokens.map((token) => token.id)),
+      isLiteral: isAnyOf(addedTokens),
+      isGap: isGapIn(words),
       byteOfId: new Map(byteFallback?.flatMap((id, byte) => (id === undefined ? [] : [[id, byte] as const])) ?? []),
     }),
     ids,
     addedTokens,
     normalize: readNormalizer(root.at("normalizer")),
     preTokenize: preTokenizer.preTokenize,
-    model: readModel(model, vocabulary.ids, byteFallback, preTokenizer.isByteLevel),
+    model: readModel(model, wordIds, byteFallback, preTokenizer.isByteLevel),
     prefix: affixes.prefix,
     suffix: affixes.suffix,
     bosId: affixes.bosId,
@@ -60,23 +62,42 @@ function requireBpe(model: JsonReader): void {
   }
 }
 
-interface JsonVocabulary {
-  readonly strings: readonly (string | undefined)[];
-  readonly ids: ReadonlyMap<string, number>;
-}
-
-function readVocabulary(vocab: JsonReader): JsonVocabulary {
-  const strings: (string | undefined)[] = [];
-  const ids = new Map<string, number>();
+/** Tokens by id; files may leave gaps. */
+function readVocabulary(vocab: JsonReader): (string | undefined)[] {
+  const words: (string | undefined)[] = [];
   const record = vocab.record();
   for (const [token, value] of Object.entries(record)) {
     // Checked in place: a reader object per entry would double the time to open a file.
     const isId = typeof value === "number" && Number.isInteger(value) && value >= 0 && value < MAX_TOKEN_ID;
     const id = isId ? value : vocab.at(token).index(MAX_TOKEN_ID);
-    strings[id] = token;
-    ids.set(token, id);
+    words[id] = token;
   }
-  return { strings, ids };
+  return words;
+}
+
+const packed = (words: readonly (string | undefined)[]): StringList =>
+  StringList.from(Array.from(words, (word) => word ?? ""));
+
+// What stays must not share a scope with the parsed file: a closure keeps everything that any closure of its scope uses.
+
+function indexOf(words: readonly (string | undefined)[]): StringIndex {
+  return new StringIndex(packed(words), (id) => words[id] !== undefined);
+}
+
+function isGapIn(words: readonly (string | undefined)[]): (id: number) => boolean {
+  const isToken = Uint8Array.from(words, (word) => (word === undefined ? 0 : 1));
+  return (id) => isToken[id] === 0;
+}
+
+function isAnyOf(tokens: readonly AddedToken[]): (id: number) => boolean {
+  const ids = new Set<number>(tokens.map((token) => token.id));
+  return (id) => ids.has(id);
+}
+
+/** The id that an added token says counts, whatever its string is in the vocabulary. */
+function withAddedTokens(wordIds: TokenIds, addedTokens: readonly AddedToken[]): TokenIds {
+  const added = new Map(addedTokens.map(({ content, id }) => [content, id]));
+  return { get: (token) => added.get(token) ?? wordIds.get(token) };
 }
 
 function readAddedToken(entry: JsonReader): AddedToken {
@@ -92,13 +113,13 @@ function readAddedToken(entry: JsonReader): AddedToken {
 }
 
 /** Ids of `<0x00>` … `<0xFF>`. */
-function byteTokenIds(ids: ReadonlyMap<string, number>): (number | undefined)[] {
+function byteTokenIds(ids: TokenIds): (number | undefined)[] {
   return Array.from({ length: 256 }, (_, byte) => ids.get(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`));
 }
 
 function readModel(
   model: JsonReader,
-  ids: ReadonlyMap<string, number>,
+  ids: StringIndex,
   byteIds: readonly (number | undefined)[] | undefined,
   isByteLevel: boolean,
 ): BpeModel {
@@ -118,7 +139,7 @@ function readModel(
   return new BpeModel({ symbolise, pairs: readMerges(model.at("merges"), ids), wholeWords, temporary: undefined });
 }
 
-function readMerges(merges: JsonReader, ids: ReadonlyMap<string, number>): PairTable {
+function readMerges(merges: JsonReader, ids: StringIndex): PairTable {
   const rules: unknown = merges.value;
   if (!Array.isArray(rules)) return merges.fail("expected an array of merge rules");
   if (rules.length > MAX_MERGE_COUNT) return merges.fail(`${rules.length} rules are more than ${MAX_MERGE_COUNT}`);
@@ -129,7 +150,7 @@ function readMerges(merges: JsonReader, ids: ReadonlyMap<string, number>): PairT
     const [left, right] = readRule(rule) ?? place().fail("expected two tokens");
     const leftId = ids.get(left);
     const rightId = ids.get(right);
-    const mergedId = ids.get(left + right);
+    const mergedId = leftId === undefined || rightId === undefined ? undefined : ids.joined(leftId, rightId);
     if (leftId === undefined || rightId === undefined || mergedId === undefined) {
       return place().fail(`${JSON.stringify(left)} + ${JSON.stringify(right)} is not all in the vocabulary`);
     }

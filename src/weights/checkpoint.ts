@@ -21,8 +21,13 @@ export interface CheckpointTensor {
   readonly rowBytes: number;
   /** Stored bytes of all rows or of `rows`. Throws CheckpointEntryError for rows it does not have. */
   read(rows?: RowRange, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
-  /** Stored bytes [offsetBytes, offsetBytes + lengthBytes) of the tensor. */
-  readBytes(offsetBytes: number, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** Stored bytes [offsetBytes, offsetBytes + lengthBytes) of the tensor; in `into` where the file can put them there. */
+  readBytes(
+    offsetBytes: number,
+    lengthBytes: number,
+    signal?: AbortSignal,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** Named tensors and metadata of one model, over any container. `close` gives back the files. */
@@ -76,13 +81,13 @@ export function tensorAt(source: ByteSource, place: TensorPlace): CheckpointTens
   const format = blockFormat(type);
   const rowBytes = (rowLength / format.elements) * format.bytes;
   const rowCount = rowBytes === 0 ? 0 : byteLength / rowBytes;
-  const readBytes = async (offsetBytes: number, lengthBytes: number, signal?: AbortSignal) => {
+  const readBytes: CheckpointTensor["readBytes"] = async (offsetBytes, lengthBytes, signal, into) => {
     const isInside = offsetBytes >= 0 && lengthBytes >= 0 && offsetBytes + lengthBytes <= byteLength;
     if (!isInside) {
       const asked = `bytes ${offsetBytes} to ${offsetBytes + lengthBytes}`;
       throw new CheckpointEntryError(source.name, `tensor ${name} has ${byteLength} bytes, not ${asked}`);
     }
-    return source.read(place.offsetBytes + offsetBytes, lengthBytes, signal);
+    return source.read(place.offsetBytes + offsetBytes, lengthBytes, signal, into);
   };
   return {
     name,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { StringList } from "../base/string-list.ts";
 import { CheckpointEntryError } from "./errors.ts";
-import { StringList } from "./gguf/string-list.ts";
 import type { GgufValue } from "./gguf/value.ts";
 import { Metadata } from "./metadata.ts";
 

@@ -1,15 +1,24 @@
+import type { StringList } from "../base/string-list.ts";
 import { CheckpointEntryError } from "./errors.ts";
-import type { StringList } from "./gguf/string-list.ts";
 import type { GgufNumbers, GgufValue } from "./gguf/value.ts";
 
 /** Typed look-up in a checkpoint's metadata. Each getter gives undefined for an absent key and throws for another type. */
 export class Metadata {
-  readonly values: ReadonlyMap<string, GgufValue>;
+  readonly #values: Map<string, GgufValue>;
   readonly #fileName: string;
 
   constructor(fileName: string, values: ReadonlyMap<string, GgufValue>) {
     this.#fileName = fileName;
-    this.values = values;
+    this.#values = new Map(values);
+  }
+
+  get values(): ReadonlyMap<string, GgufValue> {
+    return this.#values;
+  }
+
+  /** Lets go of a value that was taken over in another form: the merge rules of a vocabulary have megabytes. */
+  forget(key: string): void {
+    this.#values.delete(key);
   }
 
   string(key: string): string | undefined {

@@ -54,7 +54,7 @@ function tokenizerOf(checkpoint: Checkpoint): Tokenizer {
   const vocabulary = ggufVocabulary((key) => {
     const value = checkpoint.metadata.values.get(key);
     if (value?.type !== "array") return value?.value;
-    return value.array.type === "string" ? Array.from(value.array.values) : value.array.values;
+    return value.array.values;
   });
   return tokenizerFromGguf(vocabulary);
 }

@@ -17,6 +17,7 @@ import { buildKernelModule, KERNEL_SIGNATURES, MAXIMUM_MEMORY_PAGES } from "./ke
 import { Machine } from "./machine.ts";
 import type { MemoryLimits } from "./memories.ts";
 import { inlinePool, type StartWorker, workerPool } from "./thread-pool.ts";
+import { UploadBuffers } from "./upload-buffers.ts";
 import { WasmExecutable } from "./wasm-executable.ts";
 import { WasmState } from "./wasm-state.ts";
 import { uploadWeight } from "./wasm-weight.ts";
@@ -94,6 +95,8 @@ class WasmBackend implements Backend {
   readonly info: BackendInfo;
   readonly #machine: Machine;
   readonly #decode: DecodeStored;
+  /** Of uploads that are over, for those to come. */
+  readonly #buffers: UploadBuffers[] = [];
   #isDisposed = false;
 
   constructor(info: BackendInfo, machine: Machine, decode: DecodeStored) {
@@ -108,7 +111,12 @@ class WasmBackend implements Backend {
 
   async upload(source: WeightSource, options: UploadOptions): Promise<ResidentWeight> {
     this.#check();
-    return uploadWeight(source, options, { memories: this.#machine.memories, decode: this.#decode });
+    const buffers = this.#buffers.pop() ?? new UploadBuffers();
+    try {
+      return await uploadWeight(source, options, { memories: this.#machine.memories, decode: this.#decode, buffers });
+    } finally {
+      this.#buffers.push(buffers);
+    }
   }
 
   createState(graph: Graph, name: string): ResidentState {

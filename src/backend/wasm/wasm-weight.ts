@@ -7,6 +7,7 @@ import { WeightBytesError, WeightTypeError, WeightValueError } from "./errors.ts
 import { findNotFinite } from "./finite-rows.ts";
 import type { Heap } from "./heap.ts";
 import type { Memories } from "./memories.ts";
+import type { UploadBuffers } from "./upload-buffers.ts";
 import { layoutBytes, layoutFor, type WeightLayout } from "./weight-layout.ts";
 import {
   addRepackLoss,
@@ -97,8 +98,10 @@ const formatOf = (layout: WeightLayout): string => (layout.kind === "rows" ? lay
 /** Keeps weights of zeros from dividing by zero. */
 const TINY = 1e-300;
 
-/** Elements read from the file at once. */
+/** Elements read from the file at once: a request each where that is far away. */
 const CHUNK_ELEMENTS = 1 << 20;
+/** Elements decoded and packed at once: as floats they stay in a core's cache. */
+const PACKED_ELEMENTS = 1 << 16;
 
 /**
  * Reads a weight in bounded chunks into the forms that its uses need. On failure nothing stays allocated. Throws
@@ -107,18 +110,24 @@ const CHUNK_ELEMENTS = 1 << 20;
 export async function uploadWeight(
   source: WeightSource,
   options: UploadOptions,
-  { memories, decode }: { readonly memories: Memories; readonly decode: DecodeStored },
+  {
+    memories,
+    decode: decodeStored,
+    buffers,
+  }: { readonly memories: Memories; readonly decode: DecodeStored; readonly buffers: UploadBuffers },
 ): Promise<WasmWeight> {
   const wanted = wantedForms(source, options);
   const bytes = [...new Set(wanted.values())].reduce((sum, form) => sum + form.bytes, 0);
   const forms = memories.placeWeight(source.name, bytes, (memory) => allocateForms(wanted, memories, memory));
   const own = [...new Set(forms.values())];
   const heap = memories.heaps[own[0]?.memory ?? 0];
+  const decode: DecodeStored = (type, stored, count) =>
+    decodeStored(type, stored, count, { into: buffers.floats(count) });
   const loss: RepackLoss = { lost: 0, energy: 0 };
   const isMeasured = options.measureRepack === true && own.some(({ layout }) => formatOf(layout) === "I8x128");
   try {
     // every chunk is read once, whatever the number of forms
-    await forChunks(source, options.signal, (stored) => {
+    await forChunks(source, { signal: options.signal, buffers }, (stored) => {
       const bad = findNotFinite(stored);
       if (bad !== undefined) throw new WeightValueError(source.name, bad.row, bad.value);
       if (isMeasured) addRepackLoss(loss, decodeRows(decode, stored), stored.rowLength);
@@ -183,7 +192,7 @@ function allocateForms(
 
 async function forChunks(
   source: WeightSource,
-  signal: AbortSignal | undefined,
+  { signal, buffers }: { readonly signal: AbortSignal | undefined; readonly buffers: UploadBuffers },
   write: (stored: StoredRows) => void,
 ): Promise<void> {
   const { rowCount, rowLength } = matrixShape(source.shape);
@@ -191,10 +200,19 @@ async function forChunks(
   for (let begin = 0; begin < rowCount; begin += step) {
     signal?.throwIfAborted();
     const end = Math.min(rowCount, begin + step);
-    const bytes = await source.readRows(begin, end);
     const expected = storedBytes(source.type, rowLength, end - begin);
+    const bytes = await source.readRows(begin, end, buffers.bytes(expected));
     if (bytes.byteLength !== expected) throw new WeightBytesError(source.name, expected, bytes.byteLength);
-    write({ type: source.type, bytes, begin, rowCount, rowLength });
+    for (const part of partsOf({ type: source.type, bytes, begin, rowCount, rowLength })) write(part);
+  }
+}
+
+/** A chunk in pieces of a few rows. */
+function* partsOf({ type, bytes, begin, rowCount, rowLength }: StoredRows): Iterable<StoredRows> {
+  const rows = Math.max(1, Math.floor(PACKED_ELEMENTS / rowLength));
+  const step = storedBytes(type, rowLength, rows);
+  for (let at = 0, row = begin; at < bytes.length; at += step, row += rows) {
+    yield { type, bytes: bytes.subarray(at, at + step), begin: row, rowCount, rowLength };
   }
 }
 

@@ -10,8 +10,13 @@ import type { WeightLayout } from "./weight-layout.ts";
 import { isSubstituted } from "./weight-layout.ts";
 import { substituteRows } from "./weight-substitutes.ts";
 
-/** Decodes stored elements; given by the caller because formats belong to a higher layer. */
-export type DecodeStored = (type: StorageType, bytes: Uint8Array, elementCount: number) => Float32Array;
+/** Decodes stored elements, into an array of that length where one is given; the caller's, since formats belong to a higher layer. */
+export type DecodeStored = (
+  type: StorageType,
+  bytes: Uint8Array,
+  elementCount: number,
+  options?: { readonly into: Float32Array<ArrayBuffer> },
+) => Float32Array;
 
 /** Some consecutive rows of a weight as they lie in the file. */
 export interface StoredRows {

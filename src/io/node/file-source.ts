@@ -19,10 +19,12 @@ export async function openFileSource(path: string): Promise<ByteSource> {
   return {
     name: path,
     sizeBytes,
-    read: async (offsetBytes, lengthBytes, signal) => {
+    read: async (offsetBytes, lengthBytes, signal, into) => {
       checkOpen(path, isClosed);
       checkRange(path, sizeBytes, offsetBytes, lengthBytes);
-      return readFully({ handle, path, sizeBytes }, offsetBytes, lengthBytes, signal);
+      const bytes = into ?? new Uint8Array(lengthBytes);
+      await readFully({ handle, path, sizeBytes }, offsetBytes, bytes, signal);
+      return bytes;
     },
     close: async () => {
       if (isClosed) return;
@@ -41,10 +43,10 @@ interface OpenFile {
 async function readFully(
   file: OpenFile,
   offsetBytes: number,
-  lengthBytes: number,
+  bytes: Uint8Array<ArrayBuffer>,
   signal: AbortSignal | undefined,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(lengthBytes);
+): Promise<void> {
+  const lengthBytes = bytes.length;
   let done = 0;
   while (done < lengthBytes) {
     if (signal?.aborted) throw new AbortedError(`Reading ${file.path}`, { cause: signal.reason });
@@ -54,7 +56,6 @@ async function readFully(
     if (bytesRead === 0) throw new RangeReadError(file.path, offsetBytes, lengthBytes, offsetBytes + done);
     done += bytesRead;
   }
-  return bytes;
 }
 
 async function openForReading(path: string): Promise<FileHandle> {

@@ -1,4 +1,4 @@
-import { StringList } from "../../weights/gguf/string-list.ts";
+import { StringList } from "../../base/string-list.ts";
 import type { GgufValue } from "../../weights/gguf/value.ts";
 
 /** Metadata in the order it is written. */

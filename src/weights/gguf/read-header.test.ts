@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { gguf } from "@huggingface/gguf";
 import { expect, test } from "vitest";
+import { StringList } from "../../base/string-list.ts";
 import type { ByteSource } from "../../io/byte-source.ts";
 import { memorySource } from "../../io/memory-source.ts";
 import { CheckpointFormatError, CheckpointUnsupportedError } from "../errors.ts";
 import { Metadata } from "../metadata.ts";
 import { dequantise } from "../quant/dequantise.ts";
 import { readGgufHeader } from "./read-header.ts";
-import { StringList } from "./string-list.ts";
 import type { GgufValue } from "./value.ts";
 import { layOutGguf, type TensorDeclaration } from "./write-header.ts";
 

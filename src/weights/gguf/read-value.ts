@@ -1,6 +1,6 @@
 import { unreachable } from "../../base/invariant.ts";
+import { StringList } from "../../base/string-list.ts";
 import type { HeaderCursor } from "./header-cursor.ts";
-import { StringList } from "./string-list.ts";
 import { type GgufArray, type GgufValue, type GgufValueType, VALUE_BYTES, VALUE_TYPES } from "./value.ts";
 
 /** Arrays of arrays deeper than this are refused; published files have none. */

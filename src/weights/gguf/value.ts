@@ -1,4 +1,4 @@
-import type { StringList } from "./string-list.ts";
+import type { StringList } from "../../base/string-list.ts";
 
 /** Number kinds of GGUF metadata, in the order of their type codes where codes matter. */
 export type GgufNumberType = "u8" | "i8" | "u16" | "i16" | "u32" | "i32" | "f32" | "f64";

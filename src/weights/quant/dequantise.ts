@@ -33,6 +33,8 @@ const DECODERS: Readonly<Record<GgmlType, Decoder>> = {
 export interface DequantiseOptions {
   /** Throw when a result is NaN or infinite, which damaged scales give. Costs one pass over the result. */
   readonly checkFinite?: boolean;
+  /** Where the numbers go, `elementCount` of them; a new array by default. */
+  readonly into?: Float32Array<ArrayBuffer>;
 }
 
 /** The numbers that `elementCount` stored elements stand for. Throws QuantisedDataError when the bytes do not fit. */
@@ -48,7 +50,7 @@ export function dequantise(
       `${elementCount} elements of ${type} take ${expectedBytes} bytes, not ${bytes.length}`,
     );
   }
-  const out = new Float32Array(elementCount);
+  const out = options.into ?? new Float32Array(elementCount);
   DECODERS[type](bytes, out);
   if (options.checkFinite === true) checkFinite(type, out);
   return out;

@@ -7,7 +7,7 @@ function aligned(bytes: Uint8Array): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
 }
 
-export const decodeF32: Decoder = (bytes, out) => out.set(new Float32Array(aligned(bytes)));
+export const decodeF32: Decoder = (bytes, out) => new Uint8Array(out.buffer, out.byteOffset, out.byteLength).set(bytes);
 export const decodeF64: Decoder = (bytes, out) => out.set(new Float64Array(aligned(bytes)));
 export const decodeI8: Decoder = (bytes, out) => out.set(new Int8Array(aligned(bytes)));
 export const decodeI16: Decoder = (bytes, out) => out.set(new Int16Array(aligned(bytes)));

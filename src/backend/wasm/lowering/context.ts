@@ -36,6 +36,8 @@ export class LoweringContext {
   /** Index of the memory of the node that is being lowered. */
   #here = 0;
   readonly #places: (Place | undefined)[];
+  /** Values in buffers that they share with nothing, views apart. */
+  readonly #ownBuffers = new Set<ValueId>();
   /** Copies of values in memories that they were not made in. */
   readonly #brought = new Map<string, Place>();
   readonly #stateOf = new Map<ValueId, WasmState>();
@@ -170,7 +172,20 @@ export class LoweringContext {
   output(node: Node, index = 0): Place {
     const id = node.outputs[index];
     const { dims } = this.value(id);
+    this.#ownBuffers.add(id);
     return this.setPlace(id, densePlace(this.arena(this.#bytesOf(dims)), dims));
+  }
+
+  /**
+   * The output of an op that reads each element of a dense input before it writes the same one: over the input, where the op
+   * is all that reads it. A tower's widest rows are then held once, not twice.
+   */
+  outputOver(node: Node, input: ValueId): Place {
+    const place = this.#places[input];
+    const isFree = this.#ownBuffers.has(input) && this.hasOneReader(input);
+    if (!isFree || place === undefined || place.buffer.memory !== this.#here) return this.output(node);
+    this.#ownBuffers.add(node.outputs[0]);
+    return this.setPlace(node.outputs[0], place);
   }
 
   setPlace(id: ValueId, place: Place): Place {

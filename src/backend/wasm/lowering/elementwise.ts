@@ -28,7 +28,7 @@ export function lowerUnary(c: LoweringContext, node: Node): void {
   // left to the product that is its only reader
   if (gateOf(c, node) !== undefined && isGateOfProduct(c, node)) return;
   const x = c.dense(node.inputs[0]);
-  const y = c.output(node);
+  const y = c.outputOver(node, node.inputs[0]);
   const kernel = UNARY_KERNELS[stringAttribute(node.attributes, "kind") as UnaryKind];
   c.kernel(kernel, {
     arguments: { x: at(x), y: at(y), begin: 0, end: elementsOf(y) },
@@ -67,7 +67,7 @@ function lowerGatedProduct(c: LoweringContext, node: Node, gate: Node): void {
   const gated = c.dense(gate.inputs[0]);
   const other = c.dense(node.inputs[node.inputs[0] === gate.outputs[0] ? 1 : 0]);
   const [a, b] = kind === "silu" ? [gated, other] : [other, gated];
-  const y = c.output(node);
+  const y = c.outputOver(node, gate.inputs[0]);
   c.kernel(GATED_PRODUCTS[kind], {
     arguments: { a: at(a), b: at(b), y: at(y), begin: 0, end: elementsOf(y) },
     splits: byElements,
