@@ -147,9 +147,10 @@ export class DecoderRunner implements Disposable {
   /**
    * Runs rows of one or several sequences and returns the wanted logits, part after part: [selected, V].
    * Throws ArgumentError when the step has more rows than the largest capacity, ContextLengthError or CacheFullError when
-   * a sequence cannot take them; every sequence is then as long as before.
+   * a sequence cannot take them; every sequence is then as long as before. `into`: logits that nobody needs any more, whose
+   * memory is used again where they are as many.
    */
-  async step(parts: readonly StepPart[]): Promise<Float32Array> {
+  async step(parts: readonly StepPart[], into?: Float32Array): Promise<Float32Array> {
     if (this.#isDisposed) throw new DisposedError("the decoder", "used");
     const wanted = parts.reduce((sum, part) => sum + part.ids.length, 0);
     const fitting = this.#executables.find(({ capacity }) => capacity >= wanted);
@@ -157,7 +158,11 @@ export class DecoderRunner implements Disposable {
       throw new ArgumentError(`A step of ${wanted} rows is larger than ${this.largestStep}.`, "Split the step.");
     }
     const { inputs, extents } = this.#pack(parts);
-    const { logits } = await fitting.executable.run({ extents, inputs });
+    const { logits } = await fitting.executable.run({
+      extents,
+      inputs,
+      ...(into === undefined ? {} : { into: { logits: into } }),
+    });
     if (!(logits instanceof Float32Array)) throw new ArgumentError("The decoder gave no logits.", "Report this.");
     return logits;
   }

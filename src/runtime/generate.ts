@@ -88,7 +88,9 @@ export async function* decode(
     if (count >= options.maxNewTokens || sequence.length >= decoder.contextLength) return "length";
     throwIfAborted(options.signal);
     pool.reserve(1);
-    logits = await queue.run([{ sequence, ids: [token.id] }], options.signal);
+    // those behind the prompt are the caller's; a megabyte for every token would pile up between two collections
+    const spent = count === 1 ? undefined : logits;
+    logits = await queue.run([{ sequence, ids: [token.id] }], options.signal, spent);
     start.lease.push([token.id]);
   }
 }

@@ -7,6 +7,7 @@ interface Job {
   readonly parts: readonly StepPart[];
   readonly rowCount: number;
   readonly signal: AbortSignal | undefined;
+  readonly into: Float32Array | undefined;
   readonly resolve: (logits: Float32Array) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -30,11 +31,14 @@ export class StepQueue {
     this.#decoder = decoder;
   }
 
-  /** Logits of the parts' selected rows. A signal that fires while the job waits takes it out. */
-  run(parts: readonly StepPart[], signal?: AbortSignal): Promise<Float32Array> {
+  /**
+   * Logits of the parts' selected rows; in the memory of `into`, which the caller needs no more, where the job has a step to
+   * itself. A signal that fires while the job waits takes it out.
+   */
+  run(parts: readonly StepPart[], signal?: AbortSignal, into?: Float32Array): Promise<Float32Array> {
     const rowCount = parts.reduce((sum, part) => sum + part.ids.length, 0);
     return new Promise((resolve, reject) => {
-      this.#jobs.push({ parts, rowCount, signal, resolve, reject });
+      this.#jobs.push({ parts, rowCount, signal, into, resolve, reject });
       for (const { sequence } of parts) this.#awaited.delete(sequence);
       if (this.#awaited.size === 0) this.#onAllBack?.();
       if (!this.#isRunning) {
@@ -91,7 +95,11 @@ export class StepQueue {
   }
 
   async #step(batch: readonly Job[]): Promise<void> {
-    const logits = await this.#decoder.step(batch.flatMap(({ parts }) => parts));
+    const into = batch.length === 1 ? batch[0].into : undefined;
+    const logits = await this.#decoder.step(
+      batch.flatMap(({ parts }) => parts),
+      into,
+    );
     this.counts.steps++;
     this.counts.rows += batch.reduce((sum, { rowCount }) => sum + rowCount, 0);
     const width = this.#decoder.vocabularySize;

@@ -93,6 +93,8 @@ export type InputData = Float32Array | Int32Array;
 export interface RunBindings {
   readonly extents?: Extents;
   readonly inputs?: Readonly<Record<string, InputData>>;
+  /** Arrays for outputs, used where their lengths are right: a backend may fill them instead of making new ones. */
+  readonly into?: RunResult;
 }
 
 /** Copies of outputs and kept taps, exactly the elements in use. */

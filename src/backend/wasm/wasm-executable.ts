@@ -151,7 +151,7 @@ export class WasmExecutable implements Executable {
     for (const block of this.#constants.splice(0)) this.#engine.freeConstant(block);
   }
 
-  async run({ extents = {}, inputs = {} }: RunBindings): Promise<RunResult> {
+  async run({ extents = {}, inputs = {}, into = {} }: RunBindings): Promise<RunResult> {
     if (this.#isDisposed) throw new DisposedError(this.label, "used");
     this.#checkExtents(extents);
     return this.#engine.exclusive(async () => {
@@ -168,7 +168,7 @@ export class WasmExecutable implements Executable {
         piece.segment.resolve(extents, arenas);
         await this.#engine.run(piece.segment.code);
       }
-      return this.#readResults(extents);
+      return this.#readResults(extents, into);
     });
   }
 
@@ -213,7 +213,7 @@ export class WasmExecutable implements Executable {
     }
   }
 
-  #readResults(extents: Extents): RunResult {
+  #readResults(extents: Extents, into: RunResult): RunResult {
     const { arenas } = this.#engine;
     const result: Record<string, Float32Array | Int32Array> = {};
     for (const [name, id] of this.#results) {
@@ -221,13 +221,22 @@ export class WasmExecutable implements Executable {
       const place = this.#context.home(id);
       const access = { place, dims, extents, arenas };
       const { floats, integers } = memoryViews(this.#engine.memory(place.buffer.memory));
+      const given = into[name];
       result[name] =
         dtype === "i32"
-          ? readValue(access, integers, (n) => new Int32Array(n))
-          : readValue(access, floats, (n) => new Float32Array(n));
+          ? readValue(access, integers, (n) => (isFitting(given, Int32Array, n) ? given : new Int32Array(n)))
+          : readValue(access, floats, (n) => (isFitting(given, Float32Array, n) ? given : new Float32Array(n)));
     }
     return result;
   }
+}
+
+function isFitting<T extends Float32Array | Int32Array>(
+  array: Float32Array | Int32Array | undefined,
+  type: new (length: number) => T,
+  length: number,
+): array is T {
+  return array instanceof type && array.length === length;
 }
 
 /**
