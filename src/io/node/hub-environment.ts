@@ -1,11 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { type HttpSettings, httpSettings } from "../http/settings.ts";
+import { type FetchLike, type HttpSettings, httpSettings } from "../http/settings.ts";
 import { HUGGING_FACE, huggingFaceHub } from "../hub/hugging-face.ts";
 import type { Hub } from "../hub/listing.ts";
 import { MODEL_SCOPE, modelScopeHub } from "../hub/model-scope.ts";
-import { proxyFetch } from "./proxy-fetch.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -35,7 +34,7 @@ export async function readHubEnvironment(env: Environment, given: Partial<HttpSe
     isOffline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? ""),
     token,
     http: httpSettings({
-      fetch: proxyFetch(env),
+      fetch: await proxied(env),
       ...given,
       headers: (url) => ({
         // ModelScope refuses clients that do not say who they are.
@@ -52,6 +51,14 @@ export async function readHubEnvironment(env: Environment, given: Partial<HttpSe
 export function defaultHubs(environment: HubEnvironment): Hub[] {
   const { http, endpoint } = environment;
   return [huggingFaceHub(http, endpoint), modelScopeHub(http, MODEL_SCOPE)];
+}
+
+const PROXY_VARIABLE = /^(https?|all)_proxy$/i;
+
+/** Loaded only where it is needed: Node's HTTP client takes 8 MB of memory, which a model on this disk has no use for. */
+async function proxied(env: Environment): Promise<FetchLike | undefined> {
+  const hasProxy = Object.entries(env).some(([name, value]) => PROXY_VARIABLE.test(name) && value !== undefined);
+  return hasProxy ? (await import("./proxy-fetch.ts")).proxyFetch(env) : undefined;
 }
 
 async function storedToken(path: string): Promise<string | undefined> {

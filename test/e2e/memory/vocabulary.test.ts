@@ -9,7 +9,7 @@ import { syntheticVocabulary } from "../../../bench/models/synthetic-vocabulary.
 import { writeGguf } from "../../../src/quantize/gguf-writer.ts";
 import { fileSink } from "../../../src/quantize/node/file-sink.ts";
 
-const CHILD = fileURLToPath(new URL("./vocabulary-child.ts", import.meta.url));
+const CHILD = fileURLToPath(new URL("./vocabulary-in-child.ts", import.meta.url));
 /** As many as V-4.6 has. */
 const TOKENS = 248_094;
 /** 74 measured, 34 of them for the pairs, 16 for the strings, 8 for their index, 4 for the types; 178 with strings and maps of the engine. */
