@@ -166,7 +166,8 @@ test("all chunks of all weights are read and decoded into the same memory", asyn
   });
   for (const w of [first, second]) {
     using executable = backend.lower(graph, { weights: { w } });
-    expect((await executable.run({})).y).toEqual(values);
+    const { y } = await executable.run({});
+    expect(y.findIndex((value, i) => value !== values[i])).toBe(-1);
   }
 });
 
