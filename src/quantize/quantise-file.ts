@@ -90,14 +90,23 @@ function planOf(
       `tensor ${name} has rows of ${rowLength}, the matrix ${weights.length} columns`,
     );
   }
-  const convert = (bytes: Uint8Array, rowCount: number): Uint8Array =>
-    isCopy ? bytes : quantise(type, dequantise(tensor.type, bytes, rowCount * rowLength), rowLength, weights);
   async function* chunks(): AsyncGenerator<Uint8Array> {
-    const rowsAtOnce = Math.max(1, Math.floor(CHUNK_ELEMENTS / rowLength));
+    const rowsAtOnce = Math.min(tensor.rowCount, Math.max(1, Math.floor(CHUNK_ELEMENTS / rowLength)));
+    // one pair of buffers for the whole tensor: as garbage, chunks would add up to more than it
+    const stored = new Uint8Array(rowsAtOnce * tensor.rowBytes);
+    const values = new Float32Array(isCopy ? 0 : rowsAtOnce * rowLength);
     for (let firstRow = 0; firstRow < tensor.rowCount; firstRow += rowsAtOnce) {
       if (signal?.aborted === true) throw new AbortedError("Quantising", { cause: signal.reason });
       const rowCount = Math.min(rowsAtOnce, tensor.rowCount - firstRow);
-      yield convert(await tensor.read({ firstRow, rowCount }, signal), rowCount);
+      const length = rowCount * tensor.rowBytes;
+      const into = stored.subarray(0, length);
+      const bytes = await tensor.readBytes(firstRow * tensor.rowBytes, length, signal, into);
+      if (isCopy) yield bytes;
+      else {
+        const elements = rowCount * rowLength;
+        const floats = dequantise(tensor.type, bytes, elements, { into: values.subarray(0, elements) });
+        yield quantise(type, floats, rowLength, weights);
+      }
     }
   }
   return { name, shape, type, chunks };

@@ -28,6 +28,8 @@ const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8080;
 const SWEEP_MS = 50;
 const LAST_WORD_MS = 2000;
+/** An idle connection stays open longer than clients and proxies (60 s) keep theirs: a request into one that closes would be lost. */
+const IDLE_MS = 75_000;
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/;
 
 /** Opens the port, then loads the model. Throws ServerStartError where the port cannot be had. */
@@ -45,7 +47,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   if (!LOOPBACK.test(host) && settings.keys.length === 0) {
     log?.(`Whoever reaches ${host} can use this model and its media root. Set a key with --api-key.`);
   }
-  const server = createAdaptorServer({ fetch: app.app.fetch });
+  const server = createAdaptorServer({ fetch: app.app.fetch, serverOptions: { keepAliveTimeout: IDLE_MS } });
   const address = await listen(server, { host, port });
   const ready = options.load().then((loaded) => {
     engine = loaded;

@@ -114,6 +114,13 @@ test("the server listens on loopback, and a taken port is told in words", async 
   await expect(startTinyServer({ port })).rejects.toMatchObject({ code: "E_SERVER_START" });
 });
 
+// catches connections that the server closes while a client or a proxy still sends into them: its next request would have no answer
+test("an idle connection is promised for longer than a proxy's minute", async () => {
+  const reply = await fetch(`${tiny.url}/health`);
+  await reply.text();
+  expect(Number(/timeout=(\d+)/.exec(reply.headers.get("keep-alive") ?? "")?.[1])).toBeGreaterThan(60);
+});
+
 async function metric(url: string, name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   return Number(new RegExp(`^${name} (.*)$`, "m").exec(text)?.[1]);
