@@ -7,6 +7,7 @@ import { i32 } from "../emit/scalar.ts";
 import { f32x4, i8x16, i16x8, i32x4, v128 } from "../emit/simd.ts";
 import { widenF16 } from "./float16.ts";
 import type { DotAdd } from "./int8-dot.ts";
+import { pairOnes } from "./int8-dot.ts";
 import { ACTIVATION_RECORDS } from "./quantise-activations.ts";
 import type { FloatBlocks } from "./tile-int8.ts";
 
@@ -106,12 +107,23 @@ export function unpackFloatBlocks(
   });
 }
 
-/** One block of the matrix-vector walk: sums[p] += contribution of panel p. `x`: the row's own words of the record. */
+/** Operands of one block of the matrix-vector walk. */
+export interface FloatBlockWalk {
+  readonly panels: readonly I32[];
+  /** The row's own words of the record. */
+  readonly x: I32;
+  /** sums[p] += contribution of panel p. */
+  readonly sums: readonly Local<"v128">[];
+  /** Sums of Q8_0's weights in 16 bits, widened once a block: eight k-steps of two bytes each fit by far. */
+  readonly isPaired: boolean;
+}
+
+/** One block of the matrix-vector walk. */
 export function walkFloatBlock(
   f: FunctionBuilder,
   format: FloatBlockFormat,
   dot: DotAdd,
-  { panels, x, sums }: { readonly panels: readonly I32[]; readonly x: I32; readonly sums: readonly Local<"v128">[] },
+  { panels, x, sums, isPaired }: FloatBlockWalk,
 ): void {
   const extra = f.v128(i32x4.neg(v128.load32Splat(x, EXTRA_OFFSET / 4)));
   const scale = f.v128(v128.load32Splat(x, SCALE_OFFSET / 4));
@@ -119,6 +131,10 @@ export function walkFloatBlock(
   const dots = panels.map(() => f.v128(format.kind === "Q4_0" ? i32x4.shl(extra, 3) : i32x4.splat(0)));
   const weightSums = panels.map(() => f.v128(i32x4.splat(0)));
   const ones = f.hoist(ONES);
+  const addWeights = (sum: Local<"v128">, weights: V128): void => {
+    if (isPaired) f.set(sum, i16x8.add(sum, i16x8.relaxedDotI8x16I7x16S(weights, ones)));
+    else dot(f, sum, weights, ones);
+  };
   const [low, high, weights] = [f.v128(), f.v128(), f.v128()];
   // written out: pointer arithmetic of a rolled loop is a third of its instructions
   for (let step = 0; step < (isBytes ? VECTORS : VECTORS / 2); step++) {
@@ -128,7 +144,7 @@ export function walkFloatBlock(
       f.set(weights, v128.load(panel, format.values + step * 16));
       if (isBytes) {
         dot(f, dots[p], weights, low);
-        dot(f, weightSums[p], weights, ones);
+        addWeights(weightSums[p], weights);
       } else {
         const [first, second] = nibbles(f, weights);
         dot(f, dots[p], low, first);
@@ -140,7 +156,10 @@ export function walkFloatBlock(
   const minimumPart = (panel: I32): V128 =>
     f32x4.mul(widenF16(f, v128.load16x4U(panel, 8)), f32x4.mul(scale, f32x4.convertI32x4S(i32x4.neg(extra))));
   for (const [p, panel] of panels.entries()) {
-    if (isBytes) f.set(dots[p], i32x4.add(dots[p], i32x4.mul(extra, weightSums[p])));
+    if (isBytes) {
+      const sum = isPaired ? i32x4.dotI16x8S(weightSums[p], pairOnes(f)) : weightSums[p];
+      f.set(dots[p], i32x4.add(dots[p], i32x4.mul(extra, sum)));
+    }
     const factor = f32x4.mul(widenF16(f, v128.load16x4U(panel)), scale);
     const product = f32x4.mul(f32x4.convertI32x4S(dots[p]), factor);
     f.set(sums[p], f32x4.add(sums[p], format.kind === "Q4_1" ? f32x4.add(product, minimumPart(panel)) : product));

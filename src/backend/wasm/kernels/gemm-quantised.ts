@@ -1,6 +1,6 @@
 // y[M,N] = x·Wᵀ (+ bias) with quantised activations and weights as panels (weight-panel.ts). One row: a walk through
-// memory in one ascending stream, K-quants panel by panel, blocks of 32 two panels interleaved: with four panels at once
-// the prefetcher lost the streams at each panel's end, and half the speed went (Q6_K 8 → 18, Q4_K 12 → 20 GB/s). More rows: eight columns × 256 of K are unpacked to scratch once and used by all row
+// memory in a few streams that all ascend, K-quants panel by panel in two, blocks of 32 two panels interleaved in four: neighbouring panels as streams
+// end after one panel each, the prefetcher lost them there, and half the speed went (Q6_K 8 → 18, Q4_K 12 → 20 GB/s). More rows: eight columns × 256 of K are unpacked to scratch once and used by all row
 // tiles of a block; accumulators of the block stay in scratch. Both orders of work give the same bits.
 
 import type { I32, Local } from "../emit/expression.ts";
@@ -93,6 +93,8 @@ interface Work extends GemmWork {
   /** Bytes of a block of one panel; `walk` panels are interleaved block by block. */
   readonly blockBytes: number;
   readonly walk: 1 | 2;
+  /** Ranges of columns walked side by side, two in each call of walkPanels. */
+  readonly streams: 2 | 4;
   walkPanels(f: FunctionBuilder, panels: readonly I32[], x: I32, sums: readonly Local<"v128">[]): void;
 }
 
@@ -148,7 +150,9 @@ function emitVector(f: FunctionBuilder, p: Parameters, work: Work, store: Functi
     for (const sum of sums.flat()) f.set(sum, f32x4.all(0));
     const at = f.i32(x);
     f.while(i32.ltU(at, rowEnd), () => {
-      work.walkPanels(f, pointers.flat(), at, sums.flat());
+      for (let s = 0; s < streams.length; s += 2) {
+        work.walkPanels(f, pointers.slice(s, s + 2).flat(), at, sums.slice(s, s + 2).flat());
+      }
       f.advance(at, work.record / 4);
     });
     for (const [s, stream] of streams.entries()) {
@@ -160,11 +164,13 @@ function emitVector(f: FunctionBuilder, p: Parameters, work: Work, store: Functi
       f.advance(stream, work.walk * 4);
     }
   };
-  // the first half of the columns beside the second: two streams that both ascend to their end, and each value of x is read once for both
-  const half = f.i32(i32.and(i32.shrU(i32.sub(p.columnEnd, column), 1), -8));
-  const [middle, other] = [f.i32(i32.add(column, half)), f.i32(i32.add(column, half))];
-  f.while(i32.ltS(column, middle), () => walk([column, other]));
-  f.set(column, other);
+  // equal parts of the columns side by side: streams that all ascend to their end, and each value of x is read once for two
+  const part = f.i32(i32.and(i32.divU(i32.sub(p.columnEnd, column), work.streams), -8));
+  const firsts = Array.from({ length: work.streams }, (_, s) => f.i32(i32.add(column, i32.mul(part, s))));
+  const [first, second] = firsts;
+  const firstEnd = f.i32(second);
+  f.while(i32.ltS(first, firstEnd), () => walk(firsts));
+  f.set(column, firsts[work.streams - 1]);
   f.while(i32.ltS(column, p.columnEnd), () => walk([column]));
 }
 
@@ -226,6 +232,7 @@ function emitSuperGemm(module: ModuleBuilder, name: PanelFormatName, format: Sup
       record,
       blockBytes,
       walk: 1,
+      streams: 2,
       walkPanels: (_f, panels, x, sums) => {
         walkSuperBlock(f, format, s.isPaired ? "pairs" : s.dot, { panels, x, sums });
         for (const panel of panels) f.advance(panel as Local<"i32">, blockBytes);
@@ -258,8 +265,9 @@ function emitFloatGemm(module: ModuleBuilder, format: FloatBlockFormat, s: Share
       record: recordBytes,
       blockBytes: format.blockBytes,
       walk: 2,
+      streams: 4,
       walkPanels: (_f, panels, x, sums) => {
-        walkFloatBlock(f, format, s.dot, { panels, x, sums });
+        walkFloatBlock(f, format, s.dot, { panels, x, sums, isPaired: s.isPaired });
         for (const panel of panels) f.advance(panel as Local<"i32">, 2 * format.blockBytes);
       },
       matrix: (_f, { panel, x, tiles, accumulators }) => {
