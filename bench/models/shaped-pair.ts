@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ConfigJson } from "../../src/model/config-json.ts";
 import { exportGguf } from "../../src/model/export/export-gguf.ts";
 import { describeModel } from "../../src/model/minicpmv/registry.ts";
+import { type ConfiguredVersion, PUBLISHED_CONFIGS } from "../../src/model/testing/published-configs.ts";
 import { type TensorToWrite, writeGguf } from "../../src/quantize/gguf-writer.ts";
 import { chooseTypes, fileTypeOf, type QuantisePreset } from "../../src/quantize/mixture.ts";
 import { fileSink } from "../../src/quantize/node/file-sink.ts";
@@ -12,14 +13,13 @@ import { Checkpoint, type CheckpointTensor } from "../../src/weights/checkpoint.
 import { Metadata } from "../../src/weights/metadata.ts";
 import { byteLengthOf, type GgmlType } from "../../src/weights/quant/formats.ts";
 import { randomBlocks, type SyntheticPair } from "../peers/synthetic-model.ts";
-import { PUBLISHED_SHAPES, type ShapedVersion } from "./published-shapes.ts";
 import { bindWeightNames } from "./weight-names.ts";
 
 const TOKENIZERS = new URL("../../test/golden/ladder/", import.meta.url);
 
 export interface ShapedOptions {
   readonly folder: string;
-  readonly version: ShapedVersion;
+  readonly version: ConfiguredVersion;
   /** Of the language model; the tower stays F16, as it is published. */
   readonly preset?: QuantisePreset;
   /** Decoder layers, where the whole model is too much. */
@@ -56,8 +56,8 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /** The pair as the exporter sees it: names, shapes and metadata, no bytes. */
-async function shapes(version: ShapedVersion, layers: number | undefined) {
-  const config = new ConfigJson(withLayers(PUBLISHED_SHAPES[version], layers));
+async function shapes(version: ConfiguredVersion, layers: number | undefined) {
+  const config = new ConfigJson(withLayers(PUBLISHED_CONFIGS[version], layers));
   const empty = new Checkpoint({
     fileName: "shape",
     container: "safetensors",

@@ -17,8 +17,8 @@ import {
   report,
   requireQuietMachine,
 } from "../../scripts/bench-lib.ts";
+import { type ConfiguredVersion, PUBLISHED_CONFIGS } from "../../src/model/testing/published-configs.ts";
 import { noisePng } from "../models/noise-png.ts";
-import { PUBLISHED_SHAPES, type ShapedVersion } from "../models/published-shapes.ts";
 import { shapedPair } from "../models/shaped-pair.ts";
 import { normalisedError } from "../normalised-error.ts";
 import { LlamaCpp } from "../peers/llama-cpp.ts";
@@ -35,7 +35,7 @@ const ONE_VIEW = 448;
 const ANSWER = [1, 2, 3, 4];
 
 interface Settings {
-  readonly version: ShapedVersion;
+  readonly version: ConfiguredVersion;
   readonly threads: number;
   readonly tower: "float" | "int8";
   readonly pair: SyntheticPair;
@@ -66,10 +66,10 @@ async function main(args: readonly string[]): Promise<void> {
     const at = args.indexOf(`--${name}`);
     return at < 0 ? undefined : args[at + 1];
   };
-  const version = Object.keys(PUBLISHED_SHAPES).find((known) => known === value("version")) as
-    | ShapedVersion
+  const version = Object.keys(PUBLISHED_CONFIGS).find((known) => known === value("version")) as
+    | ConfiguredVersion
     | undefined;
-  if (version === undefined) throw new RangeError(`--version takes ${Object.keys(PUBLISHED_SHAPES).join(", ")}`);
+  if (version === undefined) throw new RangeError(`--version takes ${Object.keys(PUBLISHED_CONFIGS).join(", ")}`);
   const layers = value("layers") === undefined ? undefined : Number(value("layers"));
   const settings: Settings = {
     version,

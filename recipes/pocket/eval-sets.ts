@@ -1,5 +1,5 @@
 import { sample } from "./data/sample.ts";
-import { printedOf } from "./data/scene.ts";
+import { readLines } from "./data/scene.ts";
 import { stages } from "./data/stage.ts";
 import type { Kind, Sample, Split, Splits, Stage, Turn } from "./data/types.ts";
 
@@ -100,13 +100,7 @@ export interface EvalItem {
 
 /** The plainest question: everything that is printed, line by line. */
 export function readTurn({ lines }: Sample): Turn {
-  return {
-    question: "Read this.",
-    answer: lines.map((line) => line.text).join("\n"),
-    boxes: lines.map((line) => line.box),
-    printed: printedOf(lines),
-    task: "read",
-  };
+  return { question: "Read this.", ...readLines(lines) };
 }
 
 /** Makes the pictures of one set in order; pictures without a question that counts are left out. Throws RangeError for an unknown name. */

@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { writeNamedTensors } from "../../src/train/checkpoint/write-tensors.ts";
 import { loadRun } from "../../src/train/run-folder.ts";
 import { trainingGraph } from "../../src/train/training-graph.ts";
-import { POCKET, POCKET_DENSE, POCKET_PLACES } from "./pocket-model.ts";
+import { POCKET, POCKET_HEADS } from "./pocket-model.ts";
 
 const { values: args } = parseArgs({
   options: { run: { type: "string", default: "../../runs/pocket" }, out: { type: "string" } },
@@ -17,7 +17,7 @@ if (saved === undefined || args.out === undefined) {
   process.exit(2);
 }
 const shape = { views: 1, patches: 16, tokens: 96 };
-const graph = trainingGraph(POCKET, { shape, parts: "both", dense: POCKET_DENSE, places: POCKET_PLACES });
+const graph = trainingGraph(POCKET, { shape, parts: "both", ...POCKET_HEADS });
 const tensors = Object.keys(saved.moments).map((name) => ({
   name,
   shape: graph.values[graph.weights[name]].dims.map((d) => d.capacity),

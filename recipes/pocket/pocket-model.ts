@@ -74,7 +74,10 @@ export const POCKET_DENSE: DenseHead = {
 };
 
 /** Half of the decoder finds where to look, so that the other half can read there. */
-export const POCKET_PLACES: PlaceHead = { layer: 1, placeCount: POCKET.resampler.queryCount };
+const PLACES: PlaceHead = { layer: 1, placeCount: POCKET.resampler.queryCount };
+
+/** What is trained beside the model and not shipped. */
+export const POCKET_HEADS = { dense: POCKET_DENSE, places: PLACES } as const;
 
 /** config.json of the published form, so that other tools open a checkpoint. */
 export function pocketConfig(): Readonly<Record<string, unknown>> {

@@ -19,7 +19,7 @@ import { sampleStream } from "./data/stream.ts";
 import type { Stage } from "./data/types.ts";
 import { readTurn } from "./eval-sets.ts";
 import { addSample, emptyPack, type Pack, packBlocks, packInputs, supervisedCounts } from "./pack.ts";
-import { CHARACTERS, POCKET, POCKET_DENSE, POCKET_PLACES } from "./pocket-model.ts";
+import { CHARACTERS, POCKET, POCKET_HEADS } from "./pocket-model.ts";
 import { legibleViews, prepare } from "./prepare.ts";
 import { startDecoder, startWeights } from "./start-weights.ts";
 
@@ -167,9 +167,8 @@ const logFile = join(args.run, "log.jsonl");
 const modelFolder = join(import.meta.dirname, "../../models/pocket");
 const tokenizer = tokenizerFromJson(JSON.parse(readFileSync(join(modelFolder, "tokenizer.json"), "utf8")));
 
-const heads = { dense: POCKET_DENSE, places: POCKET_PLACES };
-const graph: Graph = trainingGraph(POCKET, { shape: stage.shape, parts: stage.parts, ...heads });
-const full: Graph = trainingGraph(POCKET, { shape: stage.shape, parts: "both", ...heads });
+const graph: Graph = trainingGraph(POCKET, { shape: stage.shape, parts: stage.parts, ...POCKET_HEADS });
+const full: Graph = trainingGraph(POCKET, { shape: stage.shape, parts: "both", ...POCKET_HEADS });
 const shapeOf = (name: string): readonly number[] => full.values[full.weights[name]].dims.map((d) => d.capacity);
 
 const saved = await loadRun(args.run);
@@ -273,21 +272,27 @@ async function nextPacks(wanted: TrainingStage): Promise<readonly Pack[]> {
   return packs;
 }
 
+/** Where a kind of target stands in a pack, and its prediction in a result; class 0 of cells says that nothing is there. */
+const WATCHED = {
+  text: { targets: "targets", weights: "targetWeights", predicted: "textPrediction", hasNothing: false },
+  place: { targets: "placeTargets", weights: "targetWeights", predicted: "placePrediction", hasNothing: false },
+  dense: { targets: "denseTargets.0", weights: "denseWeights.0", predicted: "densePrediction.0", hasNothing: true },
+  query: { targets: "queryTargets.0", weights: "queryWeights.0", predicted: "queryPrediction.0", hasNothing: true },
+} as const;
+
 /** Share of supervised positions where the largest logit is the target. */
 function accuracy(
   pack: ReturnType<typeof packInputs>,
   last: Readonly<Record<string, ArrayLike<number>>>,
-  kind: "text" | "place" | "dense" | "query",
+  kind: keyof typeof WATCHED,
 ): number {
-  const [targets, weightsOf, predicted] =
-    kind === "text" || kind === "place"
-      ? [kind === "text" ? pack.targets : pack.placeTargets, pack.targetWeights, last[`${kind}Prediction`]]
-      : [pack[`${kind}Targets.0`], pack[`${kind}Weights.0`], last[`${kind}Prediction.0`]];
+  const { hasNothing, ...names } = WATCHED[kind];
+  const [targets, weightsOf, predicted] = [pack[names.targets], pack[names.weights], last[names.predicted]];
   if (targets === undefined || predicted === undefined) return Number.NaN;
   let hits = 0;
   let total = 0;
   for (let i = 0; i < targets.length; i++) {
-    if (weightsOf[i] === 0 || ((kind === "dense" || kind === "query") && targets[i] === 0)) continue;
+    if (weightsOf[i] === 0 || (hasNothing && targets[i] === 0)) continue;
     total++;
     if (predicted[i] === targets[i]) hits++;
   }
@@ -312,33 +317,20 @@ for (;;) {
   // the next samples are prepared while this step runs
   waiting = nextPacks(stage);
   const totals = packs.map(supervisedCounts);
-  const textScale =
-    1 /
+  // a loss is divided by what the whole step supervises
+  const scaleOf = (kind: keyof (typeof totals)[number], share: number): number =>
+    share /
     Math.max(
       1,
-      totals.reduce((sum, t) => sum + t.text, 0),
+      totals.reduce((sum, counts) => sum + counts[kind], 0),
     );
-  const placeScale =
-    PLACE_SHARE /
-    Math.max(
-      1,
-      totals.reduce((sum, t) => sum + t.place, 0),
-    );
-  const denseScale =
-    stage.denseShare /
-    Math.max(
-      1,
-      totals.reduce((sum, t) => sum + t.dense, 0),
-    );
-  const queryScale =
-    stage.denseShare /
-    Math.max(
-      1,
-      totals.reduce((sum, t) => sum + t.query, 0),
-    );
-  const inputs = packs.map((pack) =>
-    packInputs(pack, { shape: stage.shape, parts: stage.parts, textScale, placeScale, denseScale, queryScale }),
-  );
+  const scales = {
+    textScale: scaleOf("text", 1),
+    placeScale: scaleOf("place", PLACE_SHARE),
+    denseScale: scaleOf("dense", stage.denseShare),
+    queryScale: scaleOf("query", stage.denseShare),
+  };
+  const inputs = packs.map((pack) => packInputs(pack, { shape: stage.shape, parts: stage.parts, ...scales }));
   step++;
   optimiserStep++;
   const rate =

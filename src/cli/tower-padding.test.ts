@@ -3,7 +3,7 @@ import { ConfigJson } from "../model/config-json.ts";
 import { describeModel } from "../model/minicpmv/registry.ts";
 import { ggufVisionNaming } from "../model/naming/gguf.ts";
 import { fakeCheckpoint } from "../model/testing/fake-checkpoint.ts";
-import { V46 } from "../model/testing/published-configs.ts";
+import { PUBLISHED_CONFIGS } from "../model/testing/published-configs.ts";
 import { chooseTypes } from "../quantize/mixture.ts";
 import type { GgufValue } from "../weights/gguf/value.ts";
 import { byteLengthOf, type GgmlType } from "../weights/quant/formats.ts";
@@ -26,7 +26,7 @@ function place(name: string, shape: readonly number[], type: GgmlType): TensorPl
 /** The tower of 4.6 as published: matrices in F16, vectors and the table of positions in F32. */
 async function publishedTower(): Promise<readonly TensorPlace[]> {
   const language = fakeCheckpoint({ container: "safetensors" });
-  const { encoder, computed } = await describeModel({ config: new ConfigJson(V46), language });
+  const { encoder, computed } = await describeModel({ config: new ConfigJson(PUBLISHED_CONFIGS["4.6"]), language });
   const graph = encoder.graph({ views: 1, patches: encoder.patchMultiple });
   const naming = ggufVisionNaming({ isSwapped: false });
   return Object.entries(graph.weights).flatMap(([name, id]) => {

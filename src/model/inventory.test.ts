@@ -6,7 +6,7 @@ import { describeModel } from "./minicpmv/registry.ts";
 import type { ModelDescription } from "./minicpmv/version.ts";
 import { ggufVisionNaming } from "./naming/gguf.ts";
 import { fakeCheckpoint } from "./testing/fake-checkpoint.ts";
-import { V25, V26, V46 } from "./testing/published-configs.ts";
+import { PUBLISHED_CONFIGS } from "./testing/published-configs.ts";
 import type { WeightNaming } from "./weight-binding.ts";
 
 async function describe(config: unknown): Promise<ModelDescription> {
@@ -48,7 +48,7 @@ async function inventories(config: unknown) {
 
 test("4.6 at its published size has the published tensors", async () => {
   // published: 779 tensors, all BF16, 2,600,856,032 bytes; 459 tensors in its mmproj file
-  const { vision, decoder, mmproj } = await inventories(V46);
+  const { vision, decoder, mmproj } = await inventories(PUBLISHED_CONFIGS["4.6"]);
   expect(vision.names.size + decoder.names.size).toBe(779);
   expect(2 * (vision.elements + decoder.elements)).toBe(2_600_856_032);
   expect(mmproj(false).names.size).toBe(459);
@@ -56,13 +56,13 @@ test("4.6 at its published size has the published tensors", async () => {
 
 test("2.6's vision part has the published tensors", async () => {
   // published mmproj: 455 tensors, of which one table is computed instead; 1,044,425,152 bytes with its header
-  const { mmproj } = await inventories(V26);
+  const { mmproj } = await inventories(PUBLISHED_CONFIGS["2.6"]);
   const { names } = mmproj(true);
   expect(names.size + 1).toBe(455);
 });
 
 test("2.5 at its published size has the published number of parameters", async () => {
   // the index of its files declares 34,148,369,344 bytes, four to a parameter
-  const { vision, decoder } = await inventories(V25);
+  const { vision, decoder } = await inventories(PUBLISHED_CONFIGS["2.5"]);
   expect(4 * (vision.elements + decoder.elements)).toBe(34_148_369_344);
 });

@@ -161,6 +161,10 @@ function textLoss(ops: Ops, config: DecoderConfig, text: PackText): Tensor<[]> {
     if (layer === text.places?.layer) found.push(placeLoss(ops, hidden, { ...text.places, eps: config.eps }));
   };
   const scores = textScores(ops, config, { ...text, watch });
+  if (text.places !== undefined && found.length === 0) {
+    const hint = `Choose a layer from 0 to ${config.layerCount - 2}: what the last gives is said, not looked up.`;
+    throw new ArgumentError(`The head of places reads layer ${text.places.layer} of ${config.layerCount}.`, hint);
+  }
   ops.output("textPrediction", ops.argmax(scores));
   const targets = ops.input<["T"]>("targets", "i32", T);
   const loss = ops.crossEntropy(scores, targets, ops.input<["T"]>("targetWeights", "f32", T));

@@ -100,7 +100,7 @@ export const composePage: Compose = (context) => {
   return finished(context, { width, height, nodes, smallest, colours });
 };
 
-/** Words as long as they fit; half of the lines are cut off where the view ends, so that they are full. */
+/** Words as long as they fit; the last of many lines is cut off where the view ends, so that the line is full. */
 function fitting(context: KindContext, now: Style, width: number): string {
   const fits = (text: string): boolean => textWidth({ ...now, text }) <= width;
   let text = "";

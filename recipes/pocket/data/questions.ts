@@ -19,7 +19,7 @@ import {
 } from "./phrasings.ts";
 import { chance, integer, pick, type Random, weighted, weightedItem } from "./random.ts";
 import { itemName } from "./receipt-data.ts";
-import { printedOf } from "./scene.ts";
+import { readLines } from "./scene.ts";
 import type { Box, Field, Kind, Line, Pixels, Turn } from "./types.ts";
 
 export interface Asked {
@@ -65,10 +65,7 @@ type Asker = (random: Random, scene: Asked) => Turn | undefined;
 
 const readAll: Asker = (random, scene) => ({
   question: pick(random, readPhrasings),
-  answer: scene.lines.map((line) => line.text).join("\n"),
-  boxes: scene.lines.map((line) => line.box),
-  printed: printedOf(scene.lines),
-  task: "read",
+  ...readLines(scene.lines),
 });
 
 /** Values people ask for most. */

@@ -1,6 +1,6 @@
 import { createCanvas, type SKRSContext2D } from "@napi-rs/canvas";
 import type { Face } from "./fonts.ts";
-import type { Box, Character, Line, Pixels } from "./types.ts";
+import type { Box, Character, Line, Pixels, Turn } from "./types.ts";
 
 /** A run of text in one face on one baseline. */
 export interface TextNode {
@@ -248,11 +248,16 @@ function joinRuns(list: readonly Character[]): readonly Character[] {
   return first < 0 ? [] : printed.slice(first, last + 1);
 }
 
-/** The characters behind the text of several lines, undefined for the breaks between them. */
-export function printedOf(lines: readonly Line[]): readonly (Character | undefined)[] {
-  return lines.flatMap(({ printed }, i): readonly (Character | undefined)[] =>
-    i === 0 ? printed : [undefined, ...printed],
-  );
+/** An answer that reads lines: their text, where they stand, and the character behind each of its own. */
+export function readLines(lines: readonly Line[]): Pick<Turn, "answer" | "boxes" | "printed" | "task"> {
+  return {
+    answer: lines.map((line) => line.text).join("\n"),
+    boxes: lines.map((line) => line.box),
+    printed: lines.flatMap(({ printed }, i): readonly (Character | undefined)[] =>
+      i === 0 ? printed : [undefined, ...printed],
+    ),
+    task: "read",
+  };
 }
 
 /** Box of the ink alone: spaces at the ends do not widen it. */

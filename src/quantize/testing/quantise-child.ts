@@ -1,6 +1,6 @@
 // Quantises a file in a process of its own and prints by how many bytes its resident memory rose. usage: node quantise-child.ts IN OUT PRESET
-import { readFileSync } from "node:fs";
 import { openFileSource } from "../../io/node/file-source.ts";
+import { processPeakBytes } from "../../io/node/process-peak.ts";
 import { openCheckpoint } from "../../weights/open-checkpoint.ts";
 import { isQuantisePreset } from "../mixture.ts";
 import { fileSink } from "../node/file-sink.ts";
@@ -12,11 +12,4 @@ const checkpoint = await openCheckpoint(await openFileSource(input));
 const before = process.memoryUsage.rss();
 await quantiseFile(checkpoint, await fileSink(output), preset);
 await checkpoint.close();
-process.stdout.write(`${peakBytes() - before}`);
-
-/** maxRSS of a process on Linux begins with that of the one that started it; VmHWM is its own. */
-function peakBytes(): number {
-  const status = process.platform === "linux" ? readFileSync("/proc/self/status", "utf8") : "";
-  const kilobytes = /VmHWM:\s*(\d+)/.exec(status)?.[1] ?? process.resourceUsage().maxRSS;
-  return Number(kilobytes) * 1024;
-}
+process.stdout.write(`${processPeakBytes() - before}`);

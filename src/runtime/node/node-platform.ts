@@ -2,14 +2,13 @@ import { availableParallelism, freemem, totalmem } from "node:os";
 import { startNodeWorker } from "../../backend/wasm/start-node-worker.ts";
 import { nodeImageDecoders } from "../../image/node/node-image-decoders.ts";
 import { openSource } from "../../io/node/open-source.ts";
+import { processPeakBytes } from "../../io/node/process-peak.ts";
 import type { Platform } from "../platform.ts";
 import { recallNote, rememberNote } from "./device-notes.ts";
 import { locateModel } from "./locate-model.ts";
 
 /** Share of free memory that a model may take. */
 const FREE_SHARE = 0.9;
-
-const KIB = 1024;
 
 /** Node: threads, files, the caches of Hugging Face and ollama. */
 export function nodePlatform(): Platform {
@@ -19,7 +18,7 @@ export function nodePlatform(): Platform {
     coreCount: availableParallelism(),
     // free memory leaves out what the system holds as file cache, so half of the whole counts as free too
     memoryBytes: Math.floor(FREE_SHARE * Math.max(freemem(), totalmem() / 2)),
-    processPeakBytes: () => process.resourceUsage().maxRSS * KIB,
+    processPeakBytes,
     imageDecoders: nodeImageDecoders(),
     nowMs: () => performance.now(),
     recall: recallNote,
